@@ -1,0 +1,243 @@
+"""Settings: one YAML file plus the environment; the only reader of both.
+
+Every field says what it is, its unit, and why its default is what it is; docs/settings.md is
+held to this file by a test. A secret is either written in the environment or lies in a file of
+its own (``..._file``), never in the settings file itself.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from gitops_bot.errors import SettingsError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+def _read_secret(name: str, value: SecretStr | None, file: Path | None) -> str:
+    """Give a secret from its file (read anew each time: it may be replaced at run time) or from the settings."""
+    if file is not None:
+        try:
+            text = file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SettingsError(f"{name}_file: cannot read {file}: {error.strerror}. Name a readable file.") from error
+        if not text:
+            raise SettingsError(f"{name}_file: {file} is empty. Put the secret into it, on one line.")
+        return text
+    if value is None or not value.get_secret_value():
+        raise SettingsError(
+            f"{name} is missing. Set {name}_file to a file that holds it, or set it in the environment."
+        )
+    return value.get_secret_value()
+
+
+class ClusterSettings(_Section):
+    """One cluster to look at."""
+
+    name: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
+    # None: in the cluster, the mounted ServiceAccount.
+    kubeconfig: Path | None = None
+    context: str | None = None
+    # The ServiceAccount (namespace/name) whose short-lived tokens flux runs with. A dry run needs the
+    # right to write, so this identity is fenced in by an admission policy (config/guard).
+    diff_service_account: str = Field(default="gitops-bot/gitops-bot-diff", pattern=r"^[^/]+/[^/]+$")
+    # Kubernetes before 1.30 has no admission policies: the operator may accept that flux runs unguarded.
+    accept_unguarded_writes: bool = False
+
+
+class GitHubSettings(_Section):
+    """Where GitHub is and who we are there."""
+
+    api_url: str = "https://api.github.com"
+    html_url: str = "https://github.com"
+    token: SecretStr | None = None
+    token_file: Path | None = None
+    # Seconds between two looks at a repository. A look at an unchanged one costs nothing of the rate limit.
+    poll_interval: float = Field(default=30, ge=1, le=3600)
+    # owner/name patterns; empty include: every repository that a GitRepository of the clusters names.
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    def read_token(self) -> str:
+        """Give the token; SettingsError names what is missing."""
+        return _read_secret("github.token", self.token, self.token_file)
+
+
+class SlackSettings(_Section):
+    """The Slack app made from config/slack-app-manifest.yaml."""
+
+    api_url: str = "https://slack.com/api/"
+    bot_token: SecretStr | None = None
+    bot_token_file: Path | None = None
+    app_token: SecretStr | None = None
+    app_token_file: Path | None = None
+    # The channel's id (C…), not its name: names change.
+    channel: str = Field(pattern=r"^[CGD][A-Z0-9]{2,}$")
+
+    def read_bot_token(self) -> str:
+        """Give the bot token (xoxb-…)."""
+        return _read_secret("slack.bot_token", self.bot_token, self.bot_token_file)
+
+    def read_app_token(self) -> str:
+        """Give the app-level token (xapp-…) for Socket Mode."""
+        return _read_secret("slack.app_token", self.app_token, self.app_token_file)
+
+
+class StoreSettings(_Section):
+    """What must last, and where."""
+
+    # A folder of our own: the database (unless ``url`` is given) and one bare repository per watched repository.
+    folder: Path = Path("/var/lib/gitops-bot")
+    # sqlite+aiosqlite:///… or postgresql+psycopg://…; empty: gitops-bot.sqlite in ``folder``.
+    url: SecretStr | None = None
+    # Days that reports and clicks are kept.
+    retention_days: int = Field(default=90, ge=1)
+
+
+class FluxSettings(_Section):
+    """The flux program and its limits."""
+
+    binary: str = "flux"
+    # Seconds for one run; a build that takes longer is killed and reported.
+    deadline: float = Field(default=120, gt=0)
+    # Runs side by side. Each takes a core and some hundred megabytes at worst.
+    concurrency: int = Field(default=4, ge=1, le=64)
+    # Bytes of memory for one run, enforced by the kernel.
+    memory_bytes: int = Field(default=6 << 30, ge=256 << 20)
+
+
+class ReviewSettings(_Section):
+    """When to look, and at what."""
+
+    # Seconds after which a report is looked at again although no commit moved: drift, a new CRD, Flux itself.
+    refresh_after: float = Field(default=900, ge=10)
+    # Seconds for which base diffs are shared by all pull requests.
+    share_base_for: float = Field(default=60, ge=0)
+    # Pull requests that are looked at side by side.
+    concurrency: int = Field(default=4, ge=1, le=64)
+
+
+class NetworkSettings(_Section):
+    """Proxies and certificates of companies, obeyed alike by every client."""
+
+    proxy: str | None = None
+    no_proxy: tuple[str, ...] = ()
+    ca_file: Path | None = None
+
+
+class WebSettings(_Section):
+    """Health, metrics and pages. Nothing here needs to be reached from outside the cluster."""
+
+    host: str = "127.0.0.1"
+    # 0: a free port, which is logged.
+    port: int = Field(default=8080, ge=0, le=65535)
+
+
+class LogSettings(_Section):
+    """How much is logged, and in which form."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    format: Literal["json", "text"] = "json"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="GITOPS_BOT_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    clusters: Annotated[tuple[ClusterSettings, ...], Field(min_length=1)]
+    github: GitHubSettings = GitHubSettings()
+    slack: SlackSettings
+    # Slack user id to GitHub login: who may approve. Empty: no Approve button.
+    people: Mapping[str, str] = Field(default_factory=dict)
+    store: StoreSettings = StoreSettings()
+    flux: FluxSettings = FluxSettings()
+    review: ReviewSettings = ReviewSettings()
+    network: NetworkSettings = NetworkSettings()
+    web: WebSettings = WebSettings()
+    log: LogSettings = LogSettings()
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        names = [cluster.name for cluster in self.clusters]
+        if len(names) != len(set(names)):
+            raise ValueError("clusters: every cluster needs a name of its own")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file; no .env, no secrets folder."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+    @property
+    def database_url(self) -> str:
+        """The SQLAlchemy address of the database."""
+        if self.store.url is not None:
+            return self.store.url.get_secret_value()
+        return f"sqlite+aiosqlite:///{self.store.folder / 'gitops-bot.sqlite'}"
+
+
+# What a right value looks like, by the name of the setting: shown when one is wrong.
+_EXAMPLES = {
+    "clusters": "clusters: [{name: production}]",
+    "github.poll_interval": "poll_interval: 30",
+    "slack": "slack: {channel: C0123456789, bot_token_file: /etc/gitops-bot/slack-bot-token}",
+    "slack.channel": "channel: C0123456789   (the id, from the channel's details in Slack)",
+    "people": "people: {U0123456789: octocat}",
+    "log.level": "level: INFO",
+    "log.format": "format: json",
+}
+
+
+def _explain(error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors(include_url=False, include_input=False):
+        name = ".".join(str(part) for part in problem["loc"]) or "settings"
+        line = f"{name}: {problem['msg']}"
+        generic = ".".join(part for part in name.split(".") if not part.isdigit())
+        example = _EXAMPLES.get(generic) or _EXAMPLES.get(generic.split(".", maxsplit=1)[0])
+        lines.append(line + (f". For example: {example}" if example else ""))
+    return "\n".join(lines)
+
+
+def load_settings(file: Path | None) -> Settings:
+    """Read the settings; SettingsError tells every wrong one by name, with an example, and never its value.
+
+    ``file`` defaults to $GITOPS_BOT_SETTINGS, then /etc/gitops-bot/settings.yaml.
+    """
+    path = file or Path(os.environ.get("GITOPS_BOT_SETTINGS", "/etc/gitops-bot/settings.yaml"))
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(
+            f"{path}: {error.strerror}. Name the settings file with --settings; config/settings.example.yaml is a start."
+        ) from error
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path} is not valid YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise SettingsError(f"{path}: expected settings by name, for example 'clusters: [{{name: production}}]'.")
+    try:
+        return Settings(**content)
+    except ValidationError as error:
+        raise SettingsError(f"{path}: these settings are wrong:\n{_explain(error)}") from error

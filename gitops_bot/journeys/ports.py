@@ -1,0 +1,169 @@
+"""What the journeys need of the doors: small Protocols, kept beside their consumers.
+
+Each door implements one or two of these; a journey never imports a door. Every method may
+raise the errors of its outside system (see errors.py) and nothing else.
+"""
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from gitops_bot.models.changes import FluxOutcome
+from gitops_bot.models.chat import ChatFile, ChatMessage, PostedMessage
+from gitops_bot.models.kustomizations import ClusterCredentials, ClusterSnapshot, Kustomization
+from gitops_bot.models.pull_requests import (
+    Comment,
+    OpenPullRequests,
+    Permission,
+    PullRequest,
+    Repository,
+    Review,
+)
+from gitops_bot.models.tree import Merge, Tree
+
+
+class GitHub(Protocol):
+    """github/: conditional reads by httpx, writes by PyGithub in a thread and never repeated by it."""
+
+    async def open_pull_requests(self, repository: Repository) -> OpenPullRequests:
+        """All pages, each by conditional request; one failed page fails the whole look and changes nothing."""
+        ...
+
+    async def branch_tip(self, repository: Repository, branch: str) -> str:
+        """The commit at the tip of a branch, by conditional request. GitHubRefused when there is no such branch."""
+        ...
+
+    async def pull_request(self, repository: Repository, number: int) -> PullRequest:
+        """One pull request, fresh (unconditional): what a decision rests on."""
+        ...
+
+    async def permission(self, repository: Repository, login: str) -> Permission:
+        """What a person may do at this moment; NONE for somebody GitHub does not know here."""
+        ...
+
+    async def own_login(self) -> str:
+        """Who we are."""
+        ...
+
+    async def find_comment(self, repository: Repository, number: int, marker: str) -> Comment | None:
+        """Our own comment that contains ``marker`` (author and marker must both agree); the oldest wins."""
+        ...
+
+    async def create_comment(self, repository: Repository, number: int, body: str) -> Comment:
+        """Write a comment, once. GitHubUnavailable: it may or may not be there; look with find_comment."""
+        ...
+
+    async def edit_comment(self, repository: Repository, comment_id: int, body: str) -> Comment:
+        """Replace the text of a comment of ours."""
+        ...
+
+    async def find_approval(self, repository: Repository, number: int, marker: str) -> Review | None:
+        """Our own APPROVED, not dismissed review whose body contains ``marker``."""
+        ...
+
+    async def approve(self, repository: Repository, number: int, commit: str, body: str) -> Review:
+        """Approve exactly this commit, once. GitHubRejected carries GitHub's words (own pull request, …)."""
+        ...
+
+    async def dismiss(self, repository: Repository, number: int, review_id: int, message: str) -> None:
+        """Withdraw an approval of ours."""
+        ...
+
+    async def review_decision(self, repository: Repository, number: int) -> str:
+        """GraphQL's ``reviewDecision``: APPROVED, REVIEW_REQUIRED, CHANGES_REQUESTED, or "" when no rule asks for any."""
+        ...
+
+
+class Git(Protocol):
+    """git/: one bare repository per watched repository; no work tree, hooks, filters, submodules or LFS."""
+
+    async def fetch(self, repository: Repository, commits: Mapping[str, str]) -> None:
+        """Bring refs and check what they are: ``{"refs/heads/main": sha, "refs/pull/7/head": sha}``.
+
+        Commits that are there already cost no request. GitError when a ref is gone or shows
+        another commit than asked for (it moved on: the next tick will see it).
+        """
+        ...
+
+    async def merge(self, repository: Repository, base: str, head: str) -> Merge:
+        """Merge two commits as git itself would, without a work tree."""
+        ...
+
+    async def tree(self, repository: Repository, treeish: str) -> Tree:
+        """All regular files of a commit or tree, within limits; TreeTooLarge names what is too large."""
+        ...
+
+    async def changed_paths(self, repository: Repository, old: str, new: str) -> frozenset[str]:
+        """Paths that differ between two commits or trees, both names of a rename included."""
+        ...
+
+
+class Cluster(Protocol):
+    """cluster/: reads one cluster with the *core* identity."""
+
+    @property
+    def name(self) -> str:
+        """The name in the settings: part of every key."""
+        ...
+
+    async def snapshot(self) -> ClusterSnapshot:
+        """All Kustomizations and sources as they are now (lists, paged)."""
+        ...
+
+    async def diff_credentials(self) -> ClusterCredentials:
+        """A token of the *diff* ServiceAccount (TokenRequest, ten minutes), shared while fresh enough."""
+        ...
+
+    async def guard_is_proved(self) -> bool:
+        """Whether a real write of the *diff* identity is refused by the guard; proved at start and every hour."""
+        ...
+
+
+class FluxSession(Protocol):
+    """Some trees, ready for any number of runs of flux in its cage. Runs may go side by side."""
+
+    async def build(self, kustomization: Kustomization, tree: str) -> FluxOutcome:
+        """Render (``flux build kustomization --dry-run``): ``text`` is YAML documents, redacted with keyed placeholders."""
+        ...
+
+    async def diff(self, kustomization: Kustomization, tree: str) -> FluxOutcome:
+        """Compare with the live cluster (``flux diff kustomization``): ``text`` is dyff's, redacted."""
+        ...
+
+
+class Flux(Protocol):
+    """flux/: hands work to the runner, the second program."""
+
+    def session(
+        self, credentials: ClusterCredentials, trees: Mapping[str, Tree]
+    ) -> AbstractAsyncContextManager[FluxSession]:
+        """Open a cage with these trees, by the names that ``build`` and ``diff`` will use."""
+        ...
+
+
+class Chat(Protocol):
+    """slack/: post, update, look up; nothing is re-posted by the client itself."""
+
+    async def post(self, channel: str, message: ChatMessage, *, thread: str = "") -> PostedMessage:
+        """Post once. SlackUnavailable: it may be there; look with ``find`` before posting again."""
+        ...
+
+    async def update(self, posted: PostedMessage, message: ChatMessage) -> None:
+        """Replace a message of ours."""
+        ...
+
+    async def find(self, channel: str, key: str) -> PostedMessage | None:
+        """Our message whose metadata carries this key, newest first in the channel's recent history."""
+        ...
+
+    async def upload(self, posted: PostedMessage, file: ChatFile) -> str:
+        """Put a file into the thread of a message; returns Slack's file id."""
+        ...
+
+    async def whisper(self, channel: str, user: str, text: str) -> None:
+        """Tell one person something that only they see. Not guaranteed by Slack."""
+        ...
+
+    async def open_dialog(self, trigger_id: str, view: Mapping[str, object]) -> str:
+        """Open a modal within 3 s of the click; returns the view's id."""
+        ...

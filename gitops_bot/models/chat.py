@@ -1,0 +1,62 @@
+"""What goes to and comes from Slack."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ChatMessage:
+    """A message ready to be posted.
+
+    ``text`` is the fallback for notifications and screen readers; ``blocks`` are Block Kit
+    blocks as JSON values; ``key`` goes into the message's metadata, so that a message whose
+    post was doubtful can be found again.
+    """
+
+    text: str
+    blocks: tuple[Mapping[str, Any], ...]
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class PostedMessage:
+    """Where a message stands: Slack's channel id and timestamp."""
+
+    channel: str
+    timestamp: str
+
+
+@dataclass(frozen=True)
+class ChatFile:
+    """A file for a thread."""
+
+    name: str
+    title: str
+    content: bytes
+    # "text", "html", "diff": what Slack should take it for.
+    kind: str = "text"
+
+
+@dataclass(frozen=True)
+class Click:
+    """A button or menu that somebody pressed, as it came over the socket.
+
+    ``key`` is unique per press and equal for a replay of it. ``value`` is the button's own:
+    an opaque id of ours, believed only after a look into the store.
+    """
+
+    key: str
+    action: str
+    value: str
+    user: str
+    team: str
+    message: PostedMessage
+    trigger_id: str = field(default="", repr=False)
+    response_url: str = field(default="", repr=False)
+    at: datetime | None = None
+    # Empty unless the workspace belongs to an Enterprise Grid organisation.
+    enterprise: str = ""
+    # What a submitted dialog says, by field.
+    inputs: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,120 @@
+"""The report of a pull request: what every view shows, and what the store keeps."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from gitops_bot.models.changes import ResourceChange
+from gitops_bot.models.kustomizations import KustomizationId, ObjectReference
+from gitops_bot.models.pull_requests import PullRequest
+
+
+class Verdict(StrEnum):
+    """What a report comes to. Only ``changes`` and ``no_effect`` are complete."""
+
+    NO_EFFECT = "no_effect"
+    CHANGES = "changes"
+    # The API server would refuse it, or the branches conflict.
+    BLOCKED = "blocked"
+    # Something could not be looked at.
+    INCOMPLETE = "incomplete"
+    # Not trusted: nothing was rendered.
+    HELD = "held"
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything was looked at, and would be accepted."""
+        return self in {Verdict.NO_EFFECT, Verdict.CHANGES}
+
+
+# From the one that matters most: the verdict of several clusters is the first that occurs.
+VERDICTS_BY_WEIGHT = (Verdict.HELD, Verdict.BLOCKED, Verdict.INCOMPLETE, Verdict.CHANGES, Verdict.NO_EFFECT)
+
+
+class RowState(StrEnum):
+    """What happened to one Kustomization of the report."""
+
+    CHANGED = "changed"
+    # Files changed, the render did not; the row's ``reason`` says which.
+    UNCHANGED = "unchanged"
+    NEW = "new"
+    REMOVED = "removed"
+    SUSPENDED = "suspended"
+    # spec.kubeConfig: it belongs to another cluster and is not looked at.
+    REMOTE = "remote"
+    # This pull request would break it.
+    FAILING = "failing"
+    # Could not be looked at; the findings say why.
+    NOT_ANALYSED = "not_analysed"
+
+
+class Severity(StrEnum):
+    """How much a finding matters."""
+
+    INFO = "info"
+    WARNING = "warning"
+    # The merge would not work, or destroys something.
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something a person should know: the cluster's refusal, a risk, a thing not looked at.
+
+    ``code`` is stable and names the rule (``immutable-field``, ``missing-right``, …);
+    ``message`` says what happened to what, ``advice`` what to do, one sentence each.
+    ``detail`` is the other side's own words, redacted.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    advice: str = ""
+    object: ObjectReference | None = None
+    detail: str = ""
+    # True: the report is not complete because of it. Also True for what the API server refuses.
+    blocks: bool = False
+    incomplete: bool = False
+
+
+@dataclass(frozen=True)
+class KustomizationReport:
+    """One row: a Kustomization that the pull request touches."""
+
+    id: KustomizationId
+    path: str
+    state: RowState
+    # Why it was looked at: a file, a parent, a substituteFrom.
+    reason: str = ""
+    changes: tuple[ResourceChange, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ClusterReport:
+    """What the pull request does to one cluster."""
+
+    cluster: str
+    verdict: Verdict
+    rows: tuple[KustomizationReport, ...] = ()
+    # Of the cluster as a whole: unreachable, a missing right, the branches conflict.
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the pull request does, everywhere, as seen at ``looked_at``."""
+
+    pull_request: PullRequest
+    base_tip: str
+    clusters: tuple[ClusterReport, ...]
+    looked_at: datetime
+    # Digest of everything shown: a click is bound to it.
+    digest: str = ""
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict that matters most among the clusters."""
+        found = {cluster.verdict for cluster in self.clusters}
+        return next((verdict for verdict in VERDICTS_BY_WEIGHT if verdict in found), Verdict.NO_EFFECT)

@@ -1,0 +1,118 @@
+"""Logs and counters. Importable from everywhere.
+
+Log lines are JSON (or coloured text on a terminal) and pass one filter that takes secrets out
+by shape, whatever room they come from: the last line of defence, not the first.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+# Shapes of tokens that must not be logged. No lengths where the vendor does not promise one:
+# GitHub's installation tokens became longer in 2026.
+# https://github.blog/changelog/2021-03-31-authentication-token-format-updates-are-generally-available/
+_TOKEN_SHAPES = re.compile(
+    r"""
+      gh[pousr]_[A-Za-z0-9_.\-]{10,}                # GitHub tokens
+    | github_pat_[A-Za-z0-9_]{10,}                  # GitHub fine-grained tokens
+    | xox[abeprs]-[A-Za-z0-9\-]{8,}                 # Slack tokens
+    | xapp-[A-Za-z0-9\-]{8,}                        # Slack app tokens
+    | sk-[A-Za-z0-9_\-]{16,}                        # OpenAI-like keys
+    | eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}   # JSON web tokens
+    | AGE-SECRET-KEY-1[A-Z0-9]{20,}                 # age keys, as SOPS uses them
+    | (?<=://)[^/\s:@]+:[^/\s@]+(?=@)               # user:password in an address
+    | -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----.*?(-----END\ [A-Z ]*PRIVATE\ KEY-----|\Z)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_HIDDEN = "«hidden»"
+
+
+def without_tokens(text: str) -> str:
+    """Replace everything in ``text`` that has the shape of a token."""
+    return _TOKEN_SHAPES.sub(_HIDDEN, text)
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return without_tokens(value)
+    if isinstance(value, Mapping):
+        return {key: _clean(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_clean(item) for item in value]
+    if isinstance(value, int | float | bool | None):
+        return value
+    return without_tokens(str(value))
+
+
+def _secret_filter(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    return {key: _clean(value) for key, value in event.items()}
+
+
+def set_up_logging(level: str = "INFO", *, as_json: bool = True) -> None:
+    """Send every log line of this process, ours and of libraries, through the secret filter to standard error."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _secret_filter, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    # Libraries that tell of every request, or print what they send, at DEBUG and INFO.
+    for name in (
+        "httpx",
+        "httpcore",
+        "urllib3",
+        "github",
+        "slack_sdk",
+        "openai",
+        "apscheduler",
+        "kubernetes",
+        "alembic",
+    ):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def logger(name: str) -> Any:
+    """Give the logger of a room: ``log = telemetry.logger(__name__)``; ``log.info("what happened", key=value)``."""
+    return structlog.stdlib.get_logger(name)
+
+
+# One registry of our own: the tests read it, and nothing that a library registers appears in it.
+registry = CollectorRegistry()
+reports = Counter("gitops_bot_reports_total", "Reports made", ["cluster", "verdict"], registry=registry)
+polls = Counter("gitops_bot_polls_total", "Looks at a repository", ["outcome"], registry=registry)
+github_requests = Counter(
+    "gitops_bot_github_requests_total", "Requests to GitHub, 304 apart", ["status"], registry=registry
+)
+github_limit_remaining = Gauge("gitops_bot_github_limit_remaining", "Requests left until reset", registry=registry)
+clicks = Counter("gitops_bot_clicks_total", "Buttons pressed", ["action", "outcome"], registry=registry)
+failures = Counter("gitops_bot_failures_total", "Pieces of work that failed", ["journey", "error"], registry=registry)
+flux_seconds = Histogram("gitops_bot_flux_seconds", "Time of one run of flux", ["operation"], registry=registry)
+review_seconds = Histogram("gitops_bot_review_seconds", "Time of one review", registry=registry)
+queue_waiting = Gauge("gitops_bot_queue_waiting", "Pieces of work that wait", registry=registry)
+guard_proved = Gauge(
+    "gitops_bot_guard_proved", "1 when writes of the diff identity are refused", ["cluster"], registry=registry
+)
