@@ -1,0 +1,279 @@
+"""Read and write the rows. Every write is one transaction; nothing is kept in memory."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import ColumnElement, Table, and_, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Row
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from gitops_bot.errors import StoreError
+from gitops_bot.models.chat import Click
+from gitops_bot.models.pull_requests import PullRequest, Repository
+from gitops_bot.models.records import (
+    Decision,
+    Effect,
+    EffectState,
+    Progress,
+    PullRequestRecord,
+    StoredClick,
+    StoredReport,
+)
+from gitops_bot.models.reports import Report
+from gitops_bot.store import tables
+
+_PULL_REQUEST = TypeAdapter(PullRequest)
+_REPORT = TypeAdapter(Report)
+_CLICK = TypeAdapter(Click)
+
+
+class Store:
+    """The store. Errors of the database come out as StoreError."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._engine.dispose()
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[AsyncConnection]:
+        try:
+            async with self._engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            words = str(getattr(error, "orig", None) or error).split("\n", maxsplit=1)[0]
+            raise StoreError(f"The database does not answer as it should: {words}") from error
+
+    async def _put(self, table: Table, values: Mapping[str, Any], *, connection: AsyncConnection | None = None) -> None:
+        """Insert a row, or replace every other column of the one with the same primary key."""
+        keys = [column.name for column in table.primary_key.columns]
+        statement = self._insert(table).values(**values)
+        rest = {name: statement.excluded[name] for name in values if name not in keys}
+        statement = statement.on_conflict_do_update(index_elements=keys, set_=rest)
+        if connection is not None:
+            await connection.execute(statement)
+            return
+        async with self._transaction() as own:
+            await own.execute(statement)
+
+    async def _first(self, table: Table, condition: ColumnElement[bool]) -> Row[Any] | None:
+        async with self._transaction() as connection:
+            return (await connection.execute(select(table).where(condition))).first()
+
+    # Repositories
+
+    async def first_listed_at(self, repository: Repository) -> datetime | None:
+        """When the pull requests open at the first look were listed; None: this is the first look."""
+        row = await self._first(tables.repositories, tables.repositories.c.key == repository.key)
+        moment: datetime | None = row.first_listed_at if row else None
+        return moment
+
+    async def remember_first_list(self, repository: Repository, at: datetime) -> None:
+        """Write down that the first look at a repository is over."""
+        async with self._transaction() as connection:
+            statement = self._insert(tables.repositories).values(
+                key=repository.key, full_name=str(repository), first_listed_at=at, validators={}
+            )
+            await connection.execute(
+                statement.on_conflict_do_update(index_elements=["key"], set_={"first_listed_at": at})
+            )
+
+    async def validators(self, repository: Repository) -> Mapping[str, Any]:
+        """What GitHub's conditional requests for this repository continue from."""
+        row = await self._first(tables.repositories, tables.repositories.c.key == repository.key)
+        return dict(row.validators) if row else {}
+
+    async def remember_validators(self, repository: Repository, validators: Mapping[str, Any]) -> None:
+        """Keep them over a restart."""
+        async with self._transaction() as connection:
+            statement = self._insert(tables.repositories).values(
+                key=repository.key, full_name=str(repository), validators=dict(validators)
+            )
+            await connection.execute(
+                statement.on_conflict_do_update(index_elements=["key"], set_={"validators": dict(validators)})
+            )
+
+    # Pull requests
+
+    async def pull_request(self, key: str) -> PullRequestRecord | None:
+        """One pull request by its key."""
+        row = await self._first(tables.pull_requests, tables.pull_requests.c.key == key)
+        return _record(row) if row else None
+
+    async def open_pull_requests(self, repository: Repository) -> tuple[PullRequestRecord, ...]:
+        """Those of a repository that were open when last seen."""
+        table = tables.pull_requests
+        async with self._transaction() as connection:
+            rows = await connection.execute(
+                select(table).where(and_(table.c.repository == repository.key, table.c.open)).order_by(table.c.number)
+            )
+        return tuple(_record(row) for row in rows)
+
+    async def save_pull_request(self, record: PullRequestRecord, at: datetime) -> None:
+        """Insert or replace."""
+        pull = record.pull_request
+        await self._put(
+            tables.pull_requests,
+            {
+                "key": pull.key,
+                "repository": pull.repository.key,
+                "number": pull.number,
+                "open": pull.state == "open",
+                "snapshot": _PULL_REQUEST.dump_python(pull, mode="json"),
+                "base_tip": record.base_tip,
+                "progress": record.progress.value,
+                "work_key": record.work_key,
+                "report_id": record.report_id,
+                "evidence": record.evidence,
+                "looked_at": record.looked_at,
+                "failures": record.failures,
+                "problem": record.problem,
+                "changed_at": at,
+            },
+        )
+
+    # Reports
+
+    async def save_report(self, stored: StoredReport, work_key: str) -> None:
+        """Keep a report under its id."""
+        report = stored.report
+        await self._put(
+            tables.reports,
+            {
+                "id": stored.report_id,
+                "pull_request": report.pull_request.key,
+                "head": report.pull_request.head_sha,
+                "base_tip": report.base_tip,
+                "work_key": work_key,
+                "digest": report.digest,
+                "verdict": report.verdict.value,
+                "content": _REPORT.dump_python(report, mode="json"),
+                "made_at": report.looked_at,
+            },
+        )
+
+    async def report(self, report_id: str) -> StoredReport | None:
+        """A report by the id that a button carries."""
+        row = await self._first(tables.reports, tables.reports.c.id == report_id)
+        return StoredReport(row.id, _REPORT.validate_python(row.content)) if row else None
+
+    # Effects
+
+    async def effect(self, kind: str, target: str) -> Effect | None:
+        """What is known of an effect."""
+        table = tables.effects
+        row = await self._first(table, and_(table.c.kind == kind, table.c.target == target))
+        return Effect(row.kind, row.target, row.digest, EffectState(row.state), row.remote) if row else None
+
+    async def save_effect(self, effect: Effect, at: datetime) -> None:
+        """Write down that an effect is begun (before it happens) or done (after)."""
+        await self._put(
+            tables.effects,
+            {
+                "kind": effect.kind,
+                "target": effect.target,
+                "digest": effect.digest,
+                "state": effect.state.value,
+                "remote": dict(effect.remote),
+                "changed_at": at,
+            },
+        )
+
+    # Clicks and decisions
+
+    async def save_click(self, click: Click, at: datetime) -> bool:
+        """Keep a click; False when it is known already (a replay)."""
+        statement = self._insert(tables.clicks).values(
+            key=click.key, content=_CLICK.dump_python(click, mode="json"), received_at=at, outcome=""
+        )
+        async with self._transaction() as connection:
+            result = await connection.execute(statement.on_conflict_do_nothing(index_elements=["key"]))
+        return bool(result.rowcount)
+
+    async def waiting_clicks(self) -> tuple[StoredClick, ...]:
+        """Clicks that were not carried out yet, oldest first."""
+        table = tables.clicks
+        async with self._transaction() as connection:
+            rows = await connection.execute(select(table).where(table.c.outcome == "").order_by(table.c.received_at))
+        return tuple(StoredClick(_CLICK.validate_python(row.content), row.received_at) for row in rows)
+
+    async def finish_click(self, key: str, outcome: str) -> None:
+        """Write down what became of a click."""
+        async with self._transaction() as connection:
+            await connection.execute(
+                update(tables.clicks).where(tables.clicks.c.key == key).values(outcome=outcome or "done")
+            )
+
+    async def record_decision(self, decision: Decision) -> None:
+        """Add a decision; nothing is ever changed in this table."""
+        async with self._transaction() as connection:
+            await connection.execute(
+                tables.decisions.insert().values(
+                    pull_request=decision.pull_request,
+                    action=decision.action,
+                    outcome=decision.outcome,
+                    slack_user=decision.slack_user,
+                    github_login=decision.github_login,
+                    commit=decision.commit,
+                    report_id=decision.report_id,
+                    message=decision.message,
+                    at=decision.at,
+                )
+            )
+
+    async def decisions(self, pull_request: str) -> tuple[Decision, ...]:
+        """All decisions on a pull request, oldest first."""
+        table = tables.decisions
+        async with self._transaction() as connection:
+            rows = await connection.execute(
+                select(table).where(table.c.pull_request == pull_request).order_by(table.c.id)
+            )
+        return tuple(
+            Decision(
+                pull_request=row.pull_request,
+                action=row.action,
+                outcome=row.outcome,
+                slack_user=row.slack_user,
+                github_login=row.github_login,
+                commit=row.commit,
+                report_id=row.report_id,
+                at=row.at,
+                message=row.message,
+            )
+            for row in rows
+        )
+
+    async def forget_before(self, moment: datetime) -> int:
+        """Delete reports and clicks from before ``moment`` (the newest report of an open pull request stays)."""
+        reports, clicks, pulls = tables.reports, tables.clicks, tables.pull_requests
+        shown = select(pulls.c.report_id).where(pulls.c.open)
+        async with self._transaction() as connection:
+            gone = await connection.execute(
+                delete(reports).where(and_(reports.c.made_at < moment, reports.c.id.not_in(shown)))
+            )
+            pressed = await connection.execute(
+                delete(clicks).where(and_(clicks.c.received_at < moment, clicks.c.outcome != ""))
+            )
+        return gone.rowcount + pressed.rowcount
+
+
+def _record(row: Row[Any]) -> PullRequestRecord:
+    return PullRequestRecord(
+        pull_request=_PULL_REQUEST.validate_python(row.snapshot),
+        base_tip=row.base_tip,
+        progress=Progress(row.progress),
+        work_key=row.work_key,
+        report_id=row.report_id,
+        evidence=row.evidence,
+        looked_at=row.looked_at,
+        failures=row.failures,
+        problem=row.problem,
+    )
