@@ -4,12 +4,18 @@ Each door implements one or two of these; a journey never imports a door. Every 
 raise the errors of its outside system (see errors.py) and nothing else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
+from gitops_bot.config import Settings
+from gitops_bot.journeys.one_at_a_time import OneAtATime
+from gitops_bot.journeys.patience import Patience
+from gitops_bot.journeys.shared_runs import SharedRuns
 from gitops_bot.models.changes import FluxOutcome
-from gitops_bot.models.chat import ChatFile, ChatMessage, PostedMessage
+from gitops_bot.models.chat import ChatFile, ChatMessage, Click, PostedMessage
 from gitops_bot.models.kustomizations import ClusterCredentials, ClusterSnapshot, Kustomization
 from gitops_bot.models.pull_requests import (
     Comment,
@@ -19,6 +25,7 @@ from gitops_bot.models.pull_requests import (
     Repository,
     Review,
 )
+from gitops_bot.models.records import Decision, Effect, PullRequestRecord, StoredClick, StoredReport
 from gitops_bot.models.tree import Merge, Tree
 
 
@@ -156,6 +163,14 @@ class Chat(Protocol):
         """Our message whose metadata carries this key, newest first in the channel's recent history."""
         ...
 
+    async def known_messages(self, channel: str) -> Mapping[str, PostedMessage]:
+        """All messages of ours in the channel's recent history by the key in their metadata: one scan."""
+        ...
+
+    async def files_in_thread(self, posted: PostedMessage) -> frozenset[str]:
+        """Names of the files that stand in the thread of a message."""
+        ...
+
     async def upload(self, posted: PostedMessage, file: ChatFile) -> str:
         """Put a file into the thread of a message; returns Slack's file id."""
         ...
@@ -167,3 +182,102 @@ class Chat(Protocol):
     async def open_dialog(self, trigger_id: str, view: Mapping[str, object]) -> str:
         """Open a modal within 3 s of the click; returns the view's id."""
         ...
+
+
+class Store(Protocol):
+    """store/: what must last."""
+
+    async def first_listed_at(self, repository: Repository) -> datetime | None:
+        """When the pull requests open at the first look were listed; None: this is the first look."""
+        ...
+
+    async def remember_first_list(self, repository: Repository, at: datetime) -> None:
+        """Write down that the first look at a repository is over."""
+        ...
+
+    async def pull_request(self, key: str) -> PullRequestRecord | None:
+        """One pull request by its key."""
+        ...
+
+    async def open_pull_requests(self, repository: Repository) -> tuple[PullRequestRecord, ...]:
+        """Those of a repository that were open when last seen."""
+        ...
+
+    async def save_pull_request(self, record: PullRequestRecord, at: datetime) -> None:
+        """Insert or replace."""
+        ...
+
+    async def save_report(self, stored: StoredReport, work_key: str) -> None:
+        """Keep a report under its id."""
+        ...
+
+    async def report(self, report_id: str) -> StoredReport | None:
+        """A report by the id that a button carries."""
+        ...
+
+    async def effect(self, kind: str, target: str) -> Effect | None:
+        """What is known of an effect."""
+        ...
+
+    async def save_effect(self, effect: Effect, at: datetime) -> None:
+        """Write down that an effect is begun (before it happens) or done (after)."""
+        ...
+
+    async def save_click(self, click: Click, at: datetime) -> bool:
+        """Keep a click; False when it is known already (a replay)."""
+        ...
+
+    async def waiting_clicks(self) -> tuple[StoredClick, ...]:
+        """Clicks that were not carried out yet, oldest first."""
+        ...
+
+    async def finish_click(self, key: str, outcome: str) -> None:
+        """Write down what became of a click."""
+        ...
+
+    async def record_decision(self, decision: Decision) -> None:
+        """Add a decision; nothing is ever changed."""
+        ...
+
+    async def decisions(self, pull_request: str) -> tuple[Decision, ...]:
+        """All decisions on a pull request, oldest first."""
+        ...
+
+
+class Queue(Protocol):
+    """queue/: one piece of work per key at a time, the newest wins."""
+
+    def put(self, key: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Do ``work`` as soon as nothing of the same key runs."""
+        ...
+
+    @property
+    def busy_keys(self) -> frozenset[str]:
+        """Keys that wait or run."""
+        ...
+
+
+@dataclass(frozen=True)
+class Doors:
+    """Everything that a journey may ask, and the settings that the stories turn on."""
+
+    github: GitHub
+    git: Git
+    clusters: tuple[Cluster, ...]
+    flux: Flux
+    chat: Chat
+    store: Store
+    queue: Queue
+    shared: SharedRuns
+    patience: Patience
+    one_at_a_time: OneAtATime
+    settings: Settings
+    # Digest of the settings that decide what a report says: a change of them makes every report anew.
+    settings_digest: str
+    # Gives the present moment, aware, UTC.
+    clock: Callable[[], datetime]
+
+    @property
+    def identity(self) -> str:
+        """What tells this bot from others on the same repository: the name of its first cluster."""
+        return self.clusters[0].name

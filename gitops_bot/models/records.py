@@ -92,5 +92,7 @@ class Decision:
     github_login: str
     commit: str
     report_id: str
+    # The click that asked for it: a click that is carried out again after a crash is still one decision.
+    click: str
     at: datetime
     message: str = ""

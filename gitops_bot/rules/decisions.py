@@ -57,23 +57,27 @@ def refusal(action: Action, person: Person, report: Report, now: PullRequest) ->
 
 
 def _refusal_to_approve(person: Person, report: Report, now: PullRequest) -> str:
-    name = f"{now.repository}#{now.number}"
-    if not person.github_login:
-        return (
+    """The first rule of this table that does not hold, in words."""
+    name, login, verdict = f"{now.repository}#{now.number}", person.github_login, report.verdict
+    table = (
+        (
+            not login,
             "Nobody has told gitops-bot which GitHub account is yours, so you cannot approve. "
-            f"An administrator adds `{person.slack_user}: your-github-login` under `people` in its settings."
-        )
-    if person.github_login.lower() == now.author.lower():
-        return f"You ({person.github_login}) are the author of {name}: somebody else has to approve it."
-    if not person.permission.may_write:
-        return (
-            f"{person.github_login} has the permission '{person.permission}' in {now.repository}; "
-            "approving needs write or more."
-        )
-    if now.draft:
-        return f"{name} is a draft: it can be approved once it is ready for review."
-    if report.verdict is Verdict.HELD:
-        return f"{name} is held: nothing was rendered, so there is nothing to approve."
-    if not report.verdict.complete:
-        return f"The report on {name} is {report.verdict}: not everything was looked at, so it cannot be approved from here."
-    return ""
+            f"An administrator adds `{person.slack_user}: your-github-login` under `people` in its settings.",
+        ),
+        (
+            login.lower() == now.author.lower(),
+            f"You ({login}) are the author of {name}: somebody else has to approve it.",
+        ),
+        (
+            not person.permission.may_write,
+            f"{login} has the permission '{person.permission}' in {now.repository}; approving needs write or more.",
+        ),
+        (now.draft, f"{name} is a draft: it can be approved once it is ready for review."),
+        (verdict is Verdict.HELD, f"{name} is held: nothing was rendered, so there is nothing to approve."),
+        (
+            not verdict.complete,
+            f"The report on {name} is {verdict}: not everything was looked at, so it cannot be approved from here.",
+        ),
+    )
+    return next((words for holds, words in table if holds), "")

@@ -216,7 +216,9 @@ class Store:
         """Add a decision; nothing is ever changed in this table."""
         async with self._transaction() as connection:
             await connection.execute(
-                tables.decisions.insert().values(
+                self._insert(tables.decisions)
+                .values(
+                    click=decision.click,
                     pull_request=decision.pull_request,
                     action=decision.action,
                     outcome=decision.outcome,
@@ -227,6 +229,7 @@ class Store:
                     message=decision.message,
                     at=decision.at,
                 )
+                .on_conflict_do_nothing(index_elements=["click"])
             )
 
     async def decisions(self, pull_request: str) -> tuple[Decision, ...]:
@@ -245,6 +248,7 @@ class Store:
                 github_login=row.github_login,
                 commit=row.commit,
                 report_id=row.report_id,
+                click=row.click,
                 at=row.at,
                 message=row.message,
             )

@@ -17,7 +17,11 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData(
-    naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"},
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    },
 )
 
 
@@ -110,6 +114,7 @@ decisions = Table(
     Column("github_login", String, nullable=False),
     Column("commit", String, nullable=False),
     Column("report_id", String, nullable=False),
+    Column("click", String, nullable=False, unique=True),
     Column("message", Text, nullable=False),
     Column("at", Moment, nullable=False, index=True),
 )

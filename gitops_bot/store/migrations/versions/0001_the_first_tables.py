@@ -34,9 +34,11 @@ def upgrade() -> None:
         sa.Column("github_login", sa.String(), nullable=False),
         sa.Column("commit", sa.String(), nullable=False),
         sa.Column("report_id", sa.String(), nullable=False),
+        sa.Column("click", sa.String(), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("at", Moment(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_decisions")),
+        sa.UniqueConstraint("click", name=op.f("uq_decisions_click")),
     )
     with op.batch_alter_table("decisions", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_decisions_at"), ["at"], unique=False)

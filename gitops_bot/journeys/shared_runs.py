@@ -1,0 +1,58 @@
+"""Runs of flux that several pull requests share: the base renders, and for a short time the base diffs.
+
+Two reviews that ask for the same run at the same time wait for one. Bounded by number and by
+bytes; the oldest go first.
+"""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gitops_bot.journeys.one_at_a_time import OneAtATime
+from gitops_bot.models.changes import FluxOutcome
+
+
+@dataclass(frozen=True)
+class _Kept:
+    outcome: FluxOutcome
+    at: datetime
+
+
+class SharedRuns:
+    """Outcomes by key, each made once."""
+
+    def __init__(self, clock: Callable[[], datetime], *, most_bytes: int = 64 << 20) -> None:
+        self._clock = clock
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._makers = OneAtATime()
+
+    async def get(
+        self, key: str, make: Callable[[], Awaitable[FluxOutcome]], *, fresh_for: timedelta | None = None
+    ) -> FluxOutcome:
+        """Give the outcome kept under ``key``, or make it.
+
+        ``fresh_for`` None: it never ages, as a render that is a function of its key.
+        """
+        async with self._makers.alone(key):
+            kept = self._kept.get(key)
+            if kept is not None and (fresh_for is None or self._clock() - kept.at < fresh_for):
+                self._kept.move_to_end(key)
+                return kept.outcome
+            outcome = await make()
+            # A failure may be over the next time: it is told to who asked, not kept.
+            if outcome.usable:
+                self._keep(key, outcome)
+            return outcome
+
+    def _keep(self, key: str, outcome: FluxOutcome) -> None:
+        old = self._kept.pop(key, None)
+        if old is not None:
+            self._bytes -= len(old.outcome.text)
+        self._kept[key] = _Kept(outcome, self._clock())
+        self._bytes += len(outcome.text)
+        while self._bytes > self._most_bytes and self._kept:
+            _, gone = self._kept.popitem(last=False)
+            self._bytes -= len(gone.outcome.text)

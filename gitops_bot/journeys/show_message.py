@@ -1,0 +1,92 @@
+"""Make a channel show what a message says now: one message per key, posted once, edited ever after."""
+
+import hashlib
+import json
+from dataclasses import asdict
+
+from gitops_bot import telemetry
+from gitops_bot.errors import SlackRefused
+from gitops_bot.journeys.ports import Doors
+from gitops_bot.models.chat import ChatFile, ChatMessage, PostedMessage
+from gitops_bot.models.records import Effect, EffectState
+
+log = telemetry.logger(__name__)
+
+# Slack's names for "the message is not there any more": somebody deleted it, so it is posted anew.
+_GONE = {"message_not_found", "cant_update_message"}
+
+
+async def show_message(
+    doors: Doors, channel: str, message: ChatMessage, files: tuple[ChatFile, ...] = ()
+) -> PostedMessage:
+    """Post or edit the message with ``message.key``, and put files that are not there yet into its thread."""
+    target = f"{channel}|{message.key}"
+    digest = _digest(message)
+    known = await doors.store.effect("message", target)
+    if known is not None and known.state is EffectState.DONE:
+        posted = PostedMessage(known.remote["channel"], known.remote["timestamp"])
+        if known.digest != digest:
+            posted = await _edit(doors, posted, message)
+            await _remember(doors, target, digest, posted)
+    else:
+        posted = await _post_once(doors, channel, target, digest, message)
+    for file in files:
+        await _upload_once(doors, target, posted, file)
+    return posted
+
+
+async def shown_message(doors: Doors, channel: str, key: str) -> PostedMessage | None:
+    """Where the message with this key stands, as far as we remember."""
+    known = await doors.store.effect("message", f"{channel}|{key}")
+    if known is None or known.state is not EffectState.DONE:
+        return None
+    return PostedMessage(known.remote["channel"], known.remote["timestamp"])
+
+
+async def _post_once(
+    doors: Doors, channel: str, target: str, digest: str, message: ChatMessage
+) -> PostedMessage:
+    # An earlier post may have arrived although we never heard so (a kill, a lost answer, a lost
+    # database): the channel knows. https://github.com/slackapi/slack-api-specs/issues/10
+    posted = await doors.chat.find(channel, message.key)
+    if posted is not None:
+        posted = await _edit(doors, posted, message)
+    else:
+        await doors.store.save_effect(Effect("message", target, digest, EffectState.BEGUN), doors.clock())
+        posted = await doors.chat.post(channel, message)
+    await _remember(doors, target, digest, posted)
+    return posted
+
+
+async def _edit(doors: Doors, posted: PostedMessage, message: ChatMessage) -> PostedMessage:
+    try:
+        await doors.chat.update(posted, message)
+    except SlackRefused as error:
+        if error.reason not in _GONE:
+            raise
+        log.info("the message is gone, posting it anew", key=message.key, reason=error.reason)
+        return await doors.chat.post(posted.channel, message)
+    return posted
+
+
+async def _remember(doors: Doors, target: str, digest: str, posted: PostedMessage) -> None:
+    remote = {"channel": posted.channel, "timestamp": posted.timestamp}
+    await doors.store.save_effect(Effect("message", target, digest, EffectState.DONE, remote), doors.clock())
+
+
+async def _upload_once(doors: Doors, message_target: str, posted: PostedMessage, file: ChatFile) -> None:
+    # The name carries the digest of the content (the views see to it), so the thread itself tells
+    # whether a doubtful upload arrived.
+    target = f"{message_target}|{file.name}"
+    known = await doors.store.effect("file", target)
+    if known is not None and known.state is EffectState.DONE:
+        return
+    digest = hashlib.sha256(file.content).hexdigest()
+    if file.name not in await doors.chat.files_in_thread(posted):
+        await doors.store.save_effect(Effect("file", target, digest, EffectState.BEGUN), doors.clock())
+        await doors.chat.upload(posted, file)
+    await doors.store.save_effect(Effect("file", target, digest, EffectState.DONE), doors.clock())
+
+
+def _digest(message: ChatMessage) -> str:
+    return hashlib.sha256(json.dumps(asdict(message), sort_keys=True, default=dict).encode()).hexdigest()
