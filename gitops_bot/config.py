@@ -59,15 +59,21 @@ class GitHubSettings(_Section):
     html_url: str = "https://github.com"
     token: SecretStr | None = None
     token_file: Path | None = None
-    # Seconds between two looks at a repository. A look at an unchanged one costs nothing of the rate limit.
-    poll_interval: float = Field(default=30, ge=1, le=3600)
-    # owner/name patterns; empty include: every repository that a GitRepository of the clusters names.
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
 
     def read_token(self) -> str:
         """Give the token; SettingsError names what is missing."""
         return _read_secret("github.token", self.token, self.token_file)
+
+
+class WatchSettings(_Section):
+    """Which repositories are looked at, and how often."""
+
+    # Seconds between two looks at a repository. A look at an unchanged one costs nothing of the rate limit.
+    interval: float = Field(default=30, ge=1, le=3600)
+    # owner/name patterns (shell-like); empty: every repository that a GitRepository of the clusters names.
+    include: tuple[str, ...] = ()
+    # Patterns of repositories to leave out, stronger than ``include``.
+    exclude: tuple[str, ...] = ()
 
 
 class SlackSettings(_Section):
@@ -160,7 +166,9 @@ class Settings(BaseSettings):
 
     clusters: Annotated[tuple[ClusterSettings, ...], Field(min_length=1)]
     github: GitHubSettings = GitHubSettings()
-    slack: SlackSettings
+    watch: WatchSettings = WatchSettings()
+    # `gitops-bot diff` works without; `gitops-bot run` does not.
+    slack: SlackSettings | None = None
     # Slack user id to GitHub login: who may approve. Empty: no Approve button.
     people: Mapping[str, str] = Field(default_factory=dict)
     store: StoreSettings = StoreSettings()
@@ -201,7 +209,7 @@ class Settings(BaseSettings):
 # What a right value looks like, by the name of the setting: shown when one is wrong.
 _EXAMPLES = {
     "clusters": "clusters: [{name: production}]",
-    "github.poll_interval": "poll_interval: 30",
+    "watch.interval": "interval: 30",
     "slack": "slack: {channel: C0123456789, bot_token_file: /etc/gitops-bot/slack-bot-token}",
     "slack.channel": "channel: C0123456789   (the id, from the channel's details in Slack)",
     "people": "people: {U0123456789: octocat}",
@@ -231,7 +239,8 @@ def load_settings(file: Path | None) -> Settings:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(
-            f"{path}: {error.strerror}. Name the settings file with --settings; config/settings.example.yaml is a start."
+            f"{path}: {error.strerror}. Name the settings file with --settings; "
+            "config/settings.example.yaml is a start."
         ) from error
     except yaml.YAMLError as error:
         raise SettingsError(f"{path} is not valid YAML: {error}") from error

@@ -1,1 +1,186 @@
 """The composition root: builds the doors, hands them to the journeys, starts the ticks, closes everything."""
+
+import asyncio
+import hashlib
+import json
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from gitops_bot import telemetry
+from gitops_bot.cluster import ClusterDoor
+from gitops_bot.config import Settings
+from gitops_bot.errors import GitopsBotError, SettingsError
+from gitops_bot.flux import FluxDoor
+from gitops_bot.git import GitDoor
+from gitops_bot.github import GitHubDoor
+from gitops_bot.journeys.carry_out_click import carry_out_waiting_clicks, receive_click
+from gitops_bot.journeys.one_at_a_time import OneAtATime
+from gitops_bot.journeys.patience import Patience
+from gitops_bot.journeys.poll_repositories import poll_repositories
+from gitops_bot.journeys.ports import Doors, Eyes
+from gitops_bot.journeys.shared_runs import SharedRuns
+from gitops_bot.models.pull_requests import Repository
+from gitops_bot.queue import InProcessQueue
+from gitops_bot.slack import SlackDoor
+from gitops_bot.store import Store, open_store
+from gitops_bot.web.health import serve_health
+
+log = telemetry.logger(__name__)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def open_eyes(settings: Settings) -> AsyncIterator[Eyes]:
+    """Build what it takes to look at pull requests, and close it afterwards."""
+    async with AsyncExitStack() as stack:
+        github = await stack.enter_async_context(GitHubDoor(settings.github, settings.network))
+        git = GitDoor(
+            settings.store.folder / "repositories",
+            url_for=partial(_clone_url, settings.github.html_url),
+            token=settings.github.read_token,
+            network=settings.network,
+        )
+        flux = await stack.enter_async_context(FluxDoor(settings.flux))
+        clusters = [
+            await stack.enter_async_context(ClusterDoor(cluster, settings.network)) for cluster in settings.clusters
+        ]
+        yield Eyes(
+            github=github,
+            git=git,
+            clusters=tuple(clusters),
+            flux=flux,
+            shared=SharedRuns(_now),
+            review=settings.review,
+            github_url=settings.github.html_url,
+            clock=_now,
+        )
+
+
+def _clone_url(html_url: str, repository: Repository) -> str:
+    return f"{html_url.rstrip('/')}/{repository.owner}/{repository.name}.git"
+
+
+def settings_digest(settings: Settings) -> str:
+    """Digest of the settings that decide what a report says, not of those that decide how it is made."""
+    told = {"clusters": [cluster.name for cluster in settings.clusters], "people": bool(settings.people)}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+@asynccontextmanager
+async def open_doors(settings: Settings) -> AsyncIterator[tuple[Doors, SlackDoor, Store]]:
+    """Build everything that the service needs, and close it afterwards, last opened first."""
+    if settings.slack is None:
+        raise SettingsError("slack is missing. For example: slack: {channel: C0123456789, bot_token_file: /…}")
+    async with AsyncExitStack() as stack:
+        store = await open_store(settings.database_url)
+        stack.push_async_callback(store.close)
+        eyes = await stack.enter_async_context(open_eyes(settings))
+        slack = SlackDoor(settings.slack, settings.network)
+        queue = await stack.enter_async_context(InProcessQueue(concurrency=settings.review.concurrency))
+        doors = Doors(
+            **{name: getattr(eyes, name) for name in Eyes.__dataclass_fields__},
+            chat=slack,
+            store=store,
+            queue=queue,
+            patience=Patience(),
+            one_at_a_time=OneAtATime(),
+            watch=settings.watch,
+            people=settings.people,
+            channel=settings.slack.channel,
+            settings_digest=settings_digest(settings),
+        )
+        yield doors, slack, store
+
+
+class Service:
+    """The ticks, and what they say of themselves."""
+
+    def __init__(self, settings: Settings, doors: Doors, slack: SlackDoor, store: Store) -> None:
+        self._settings = settings
+        self._doors = doors
+        self._slack = slack
+        self._store = store
+        self._last_poll: datetime | None = None
+
+    def problems(self) -> dict[str, str]:
+        """Name what keeps the service from its work; empty when it is ready."""
+        found = {}
+        longest = timedelta(seconds=max(120.0, 4 * self._settings.watch.interval))
+        if self._last_poll is None:
+            found["poll"] = "no repository has been looked at yet"
+        elif _now() - self._last_poll > longest:
+            found["poll"] = f"the last look was at {self._last_poll.isoformat()}"
+        if not self._slack.connected:
+            found["slack"] = "no open socket: clicks do not arrive"
+        return found
+
+    async def poll(self) -> None:
+        """One tick: look at the repositories, and take up clicks that had to wait."""
+        await carry_out_waiting_clicks(self._doors)
+        await poll_repositories(self._doors)
+        self._last_poll = _now()
+
+    async def prove_guards(self) -> None:
+        """Prove anew that writes of the *diff* identity are refused."""
+        for cluster in self._doors.clusters:
+            await cluster.guard_is_proved()
+
+    async def forget(self) -> None:
+        """Delete what is older than the retention."""
+        gone = await self._store.forget_before(_now() - timedelta(days=self._settings.store.retention_days))
+        log.info("old reports and clicks are deleted", rows=gone)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Tick until ``stop``."""
+        scheduler = AsyncIOScheduler(timezone=UTC)
+        # A late tick is still a tick, and two at once are one (APScheduler's own default gives up after 1 s).
+        every = partial(scheduler.add_job, trigger="interval", misfire_grace_time=None, coalesce=True, max_instances=1)
+        every(_survive(self.poll), seconds=self._settings.watch.interval, next_run_time=_now(), id="poll")
+        every(_survive(self.prove_guards), hours=1, id="prove guards")
+        every(_survive(self.forget), hours=24, next_run_time=_now() + timedelta(minutes=5), id="forget")
+        scheduler.start()
+        try:
+            await stop.wait()
+        finally:
+            scheduler.shutdown(wait=False)
+
+
+def _survive(tick: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    """A tick that fails is logged; the next one comes all the same."""
+
+    async def survived() -> None:
+        try:
+            await tick()
+        except GitopsBotError as error:
+            log.warning("a tick failed", tick=tick.__name__, reason=str(error))
+            telemetry.failures.labels(tick.__name__, type(error).__name__).inc()
+        except Exception as error:
+            log.exception("a tick failed", tick=tick.__name__)
+            telemetry.failures.labels(tick.__name__, type(error).__name__).inc()
+
+    return survived
+
+
+async def run_service(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+    async with open_doors(settings) as (doors, slack, store):
+        service = Service(settings, doors, slack, store)
+        async with serve_health(settings.web.host, settings.web.port, service.problems):
+            await slack.start(partial(receive_click, doors))
+            try:
+                log.info("started", clusters=[cluster.name for cluster in doors.clusters])
+                await service.run(stop)
+            finally:
+                await slack.stop()
+    log.info("stopped")

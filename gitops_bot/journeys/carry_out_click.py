@@ -91,7 +91,7 @@ async def _carry_out(doors: Doors, click: Click) -> str:
 
 
 async def _person(doors: Doors, click: Click, action: Action, now: PullRequest) -> Person:
-    login = decisions.github_login(doors.settings.people, click.user)
+    login = decisions.github_login(doors.people, click.user)
     if action is not Action.APPROVE or not login:
         return Person(click.user, login)
     return Person(click.user, login, await doors.github.permission(now.repository, login))

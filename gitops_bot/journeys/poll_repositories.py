@@ -13,6 +13,7 @@ from gitops_bot.journeys.ports import Doors
 from gitops_bot.journeys.report_problem import problem_began, problem_ended
 from gitops_bot.journeys.review_pull_request import review_pull_request
 from gitops_bot.journeys.show_message import show_message
+from gitops_bot.journeys.tell_pull_request import has_message, tell_newest_report
 from gitops_bot.models.kustomizations import ClusterSnapshot
 from gitops_bot.models.pull_requests import PullRequest, Repository
 from gitops_bot.models.records import Progress, PullRequestRecord
@@ -21,18 +22,15 @@ from gitops_bot.views import slack_message
 
 log = telemetry.logger(__name__)
 
-# A pull request whose review failed as often as this is left alone until it moves.
-MOST_FAILURES = 3
-
 
 async def poll_repositories(doors: Doors) -> None:
     """Look once at every repository that feeds a Kustomization of our clusters."""
     snapshots = await _snapshots(doors)
     repositories = affected.watched_repositories(
         snapshots,
-        github_url=doors.settings.github.html_url,
-        include=doors.settings.github.include,
-        exclude=doors.settings.github.exclude,
+        github_url=doors.github_url,
+        include=doors.watch.include,
+        exclude=doors.watch.exclude,
     )
     for repository in sorted(repositories):
         try:
@@ -89,7 +87,7 @@ async def _first_look(
     doors: Doors, repository: Repository, pulls: Iterable[PullRequest], tips: dict[str, str]
 ) -> dict[str, PullRequestRecord]:
     """List what was open before we came in one message, instead of flooding the channel."""
-    channel = doors.settings.slack.channel
+    channel = doors.channel
     shown = await doors.chat.known_messages(channel)
     listed = {}
     for pull in pulls:
@@ -121,7 +119,7 @@ async def _take_up(doors: Doors, pull: PullRequest, tip: str, record: PullReques
             record = replace(record, progress=Progress.WAITING)
         await doors.store.save_pull_request(record, now)
     if record.progress is Progress.REPORTED and (
-        record.work_key != wanted or _aged(record, now, doors.settings.review.refresh_after)
+        record.work_key != wanted or _aged(record, now, doors.review.refresh_after)
     ):
         record = replace(record, progress=Progress.WAITING)
         await doors.store.save_pull_request(record, now)
@@ -139,5 +137,14 @@ async def _gone_from_the_list(doors: Doors, record: PullRequestRecord) -> None:
     fresh = await doors.github.pull_request(pull.repository, pull.number)
     if fresh.state == "open":
         return  # The list was a moment older than this answer.
-    doors.queue.put(pull.key, partial(review_pull_request, doors, pull.key))
-    await doors.store.save_pull_request(replace(record, pull_request=fresh), doors.clock())
+    doors.queue.put(pull.key, partial(_tell_the_end, doors, record, fresh))
+
+
+async def _tell_the_end(doors: Doors, record: PullRequestRecord, fresh: PullRequest) -> None:
+    """Closed or merged: the message says so, its buttons go, and only then is it written down."""
+    try:
+        if await has_message(doors, fresh.key):
+            await tell_newest_report(doors, fresh.key, now=fresh)
+        await doors.store.save_pull_request(replace(record, pull_request=fresh), doors.clock())
+    except GitopsBotError as error:
+        log.warning("could not tell the end of a pull request", pull_request=fresh.key, reason=str(error))

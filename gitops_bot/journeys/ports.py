@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from gitops_bot.config import Settings
+from gitops_bot.config import ReviewSettings, WatchSettings
 from gitops_bot.journeys.one_at_a_time import OneAtATime
 from gitops_bot.journeys.patience import Patience
 from gitops_bot.journeys.shared_runs import SharedRuns
@@ -77,7 +77,7 @@ class GitHub(Protocol):
         ...
 
     async def review_decision(self, repository: Repository, number: int) -> str:
-        """GraphQL's ``reviewDecision``: APPROVED, REVIEW_REQUIRED, CHANGES_REQUESTED, or "" when no rule asks for any."""
+        """GraphQL's ``reviewDecision``: APPROVED, REVIEW_REQUIRED, CHANGES_REQUESTED; "" when no rule asks for one."""
         ...
 
 
@@ -130,7 +130,7 @@ class FluxSession(Protocol):
     """Some trees, ready for any number of runs of flux in its cage. Runs may go side by side."""
 
     async def build(self, kustomization: Kustomization, tree: str) -> FluxOutcome:
-        """Render (``flux build kustomization --dry-run``): ``text`` is YAML documents, redacted with keyed placeholders."""
+        """Render (``flux build kustomization``): ``text`` is YAML documents, redacted with keyed placeholders."""
         ...
 
     async def diff(self, kustomization: Kustomization, tree: str) -> FluxOutcome:
@@ -258,22 +258,17 @@ class Queue(Protocol):
 
 
 @dataclass(frozen=True)
-class Doors:
-    """Everything that a journey may ask, and the settings that the stories turn on."""
+class Eyes:
+    """What it takes to look at a pull request, without telling anybody."""
 
     github: GitHub
     git: Git
     clusters: tuple[Cluster, ...]
     flux: Flux
-    chat: Chat
-    store: Store
-    queue: Queue
     shared: SharedRuns
-    patience: Patience
-    one_at_a_time: OneAtATime
-    settings: Settings
-    # Digest of the settings that decide what a report says: a change of them makes every report anew.
-    settings_digest: str
+    review: ReviewSettings
+    # Where GitHub's pages are: sources in the cluster are recognised by it.
+    github_url: str
     # Gives the present moment, aware, UTC.
     clock: Callable[[], datetime]
 
@@ -281,3 +276,20 @@ class Doors:
     def identity(self) -> str:
         """What tells this bot from others on the same repository: the name of its first cluster."""
         return self.clusters[0].name
+
+
+@dataclass(frozen=True)
+class Doors(Eyes):
+    """Everything that a journey of the service may ask."""
+
+    chat: Chat
+    store: Store
+    queue: Queue
+    patience: Patience
+    one_at_a_time: OneAtATime
+    watch: WatchSettings
+    people: Mapping[str, str]
+    # Where messages go.
+    channel: str
+    # Digest of the settings that decide what a report says: a change of them makes every report anew.
+    settings_digest: str

@@ -24,7 +24,7 @@ async def problem_began(doors: Doors, subject: str, error: GitopsBotError) -> No
 
 async def problem_ended(doors: Doors, subject: str) -> None:
     """Edit the message of a problem that is over, one from before a restart as well."""
-    channel = doors.settings.slack.channel
+    channel = doors.channel
     if doors.patience.succeeded(subject) and await shown_message(doors, channel, _key(doors, subject)):
         await _show(doors, subject, "")
 
@@ -32,7 +32,7 @@ async def problem_ended(doors: Doors, subject: str) -> None:
 async def _show(doors: Doors, subject: str, problem: str) -> None:
     message = slack_message.problem_message(subject, problem, key=_key(doors, subject))
     try:
-        await show_message(doors, doors.settings.slack.channel, message)
+        await show_message(doors, doors.channel, message)
     except SlackError as error:
         log.warning("could not tell the channel of a problem", subject=subject, reason=str(error))
 

@@ -43,9 +43,7 @@ async def shown_message(doors: Doors, channel: str, key: str) -> PostedMessage |
     return PostedMessage(known.remote["channel"], known.remote["timestamp"])
 
 
-async def _post_once(
-    doors: Doors, channel: str, target: str, digest: str, message: ChatMessage
-) -> PostedMessage:
+async def _post_once(doors: Doors, channel: str, target: str, digest: str, message: ChatMessage) -> PostedMessage:
     # An earlier post may have arrived although we never heard so (a kill, a lost answer, a lost
     # database): the channel knows. https://github.com/slackapi/slack-api-specs/issues/10
     posted = await doors.chat.find(channel, message.key)

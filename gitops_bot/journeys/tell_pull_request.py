@@ -11,8 +11,10 @@ from gitops_bot.rules.decisions import Action
 from gitops_bot.views import slack_message
 
 
-async def tell_newest_report(doors: Doors, pull_request: str) -> None:
+async def tell_newest_report(doors: Doors, pull_request: str, *, now: PullRequest | None = None) -> None:
     """Show the newest report of a pull request, what people did with it, and the buttons that make sense now.
+
+    ``now`` is the pull request as it has become, when that is not what is remembered yet.
 
     One at a time, and always from the store: a click and a review that end at the same moment
     must not overwrite the newer text with the older.
@@ -22,7 +24,7 @@ async def tell_newest_report(doors: Doors, pull_request: str) -> None:
         stored = await doors.store.report(record.report_id) if record else None
         if record is None or stored is None:
             return
-        pull = record.pull_request
+        pull = now or record.pull_request
         message, files = slack_message.review_message(
             replace(stored.report, pull_request=replace(pull, head_sha=stored.report.pull_request.head_sha)),
             report_id=stored.report_id,
@@ -30,18 +32,18 @@ async def tell_newest_report(doors: Doors, pull_request: str) -> None:
             decisions=await doors.store.decisions(pull_request),
             key=message_key(doors, pull_request),
         )
-        await show_message(doors, doors.settings.slack.channel, message, files)
+        await show_message(doors, doors.channel, message, files)
 
 
 def _actions(doors: Doors, report: Report, pull: PullRequest) -> tuple[Action, ...]:
     if pull.state != "open":
         return (Action.VIEW,)
-    if doors.settings.people and report.verdict.complete and not pull.draft:
+    if doors.people and report.verdict.complete and not pull.draft:
         return (Action.COMMENT, Action.APPROVE, Action.VIEW)
     return (Action.COMMENT, Action.VIEW)
 
 
 async def has_message(doors: Doors, pull_request: str) -> bool:
     """Whether the pull request has a message already."""
-    channel, key = doors.settings.slack.channel, message_key(doors, pull_request)
+    channel, key = doors.channel, message_key(doors, pull_request)
     return await shown_message(doors, channel, key) is not None

@@ -1,0 +1,61 @@
+# make demo    a whole world on this machine, with the bot in it      (ARGS=--once plays the tour alone)
+# make test    everything that proves the code: style, types, structure, all tests
+# make check   the quick part of it
+.DEFAULT_GOAL := help
+.PHONY: help demo tools test check format lock clean image-test
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+# Test processes side by side.
+WORKERS ?= 2
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+# What runs the bot and the sandbox: locked with hashes.
+$(VENV)/.sandbox: .locks/sandbox.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r .locks/sandbox.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# What the tests need beyond that.
+$(VENV)/.development: $(VENV)/.sandbox .locks/development.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r .locks/development.txt
+	@touch $@
+
+tools: $(VENV)/.sandbox
+	$(BIN)/gitops-bot tools
+
+demo: tools
+	$(BIN)/gitops-bot demo $(ARGS)
+
+check: $(VENV)/.development
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/unit -n $(WORKERS)
+
+test: $(VENV)/.development tools
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+format: $(VENV)/.development
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Resolve the dependencies anew. The locks hold names, versions and hashes, no addresses.
+lock:
+	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/"; exit 1; }
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-strip-extras --python-version 3.11 pyproject.toml -o .locks/core.txt
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-strip-extras --python-version 3.11 pyproject.toml --extra sandbox -c .locks/core.txt -o .locks/sandbox.txt
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-strip-extras --python-version 3.11 pyproject.toml --all-extras --group dev -c .locks/sandbox.txt -o .locks/development.txt
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

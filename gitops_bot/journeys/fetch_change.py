@@ -1,0 +1,39 @@
+"""Bring a pull request's commits, merge them, and say what changes between base and result."""
+
+from dataclasses import dataclass
+
+from gitops_bot.journeys.ports import Eyes
+from gitops_bot.models.pull_requests import PullRequest
+from gitops_bot.models.tree import Tree
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a pull request changes, as files.
+
+    ``result`` is the merge of base tip and head; with ``conflicts`` there is none, and ``changed``
+    is then the paths in conflict. Without content (a held pull request) ``result`` is
+    empty: nobody has read a file of it.
+    """
+
+    pull_request: PullRequest
+    base_tip: str
+    base: Tree
+    result: Tree
+    changed: frozenset[str]
+    conflicts: tuple[str, ...] = ()
+
+
+async def fetch_change(doors: Eyes, pull: PullRequest, base_tip: str, *, with_content: bool) -> Change:
+    """Fetch base tip and head and merge them without a work tree."""
+    repository = pull.repository
+    await doors.git.fetch(
+        repository, {f"refs/heads/{pull.base_ref}": base_tip, f"refs/pull/{pull.number}/head": pull.head_sha}
+    )
+    base = await doors.git.tree(repository, base_tip)
+    merge = await doors.git.merge(repository, base_tip, pull.head_sha)
+    if merge.conflicts:
+        return Change(pull, base_tip, base, Tree(), frozenset(merge.conflicts), merge.conflicts)
+    changed = await doors.git.changed_paths(repository, base_tip, merge.tree)
+    result = await doors.git.tree(repository, merge.tree) if with_content else Tree()
+    return Change(pull, base_tip, base, result, changed)

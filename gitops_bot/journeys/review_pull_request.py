@@ -1,0 +1,136 @@
+"""Find what a pull request would do to our clusters, and tell the team."""
+
+import asyncio
+import hashlib
+import secrets
+from dataclasses import replace
+
+from gitops_bot import telemetry
+from gitops_bot.errors import (
+    ClusterUnavailable,
+    GitHubRateLimited,
+    GitHubUnavailable,
+    GitopsBotError,
+    SlackRateLimited,
+    SlackUnavailable,
+    StoreError,
+)
+from gitops_bot.journeys.fetch_change import fetch_change
+from gitops_bot.journeys.keys import work_key
+from gitops_bot.journeys.look_at_cluster import look_at_cluster
+from gitops_bot.journeys.ports import Doors
+from gitops_bot.journeys.report_problem import problem_began, problem_ended
+from gitops_bot.journeys.show_progress import ProgressBoard, shown_progress
+from gitops_bot.journeys.tell_pull_request import has_message, tell_newest_report
+from gitops_bot.models.records import Progress, PullRequestRecord, StoredReport
+from gitops_bot.models.reports import ClusterReport, Report, RowState
+from gitops_bot.rules import trust
+from gitops_bot.views import json_report
+
+log = telemetry.logger(__name__)
+
+# Reviews that fail in a row before the pull request is left alone until it moves.
+MOST_FAILURES = 3
+# The next tick tries again, however long it takes; nobody is at fault here.
+_TRANSIENT = (GitHubUnavailable, GitHubRateLimited, ClusterUnavailable, SlackUnavailable, SlackRateLimited, StoreError)
+
+
+async def review_pull_request(doors: Doors, key: str) -> None:
+    """Bring the report and the message of one pull request up to date."""
+    record = await doors.store.pull_request(key)
+    if record is None or record.pull_request.state != "open":
+        return
+    try:
+        with telemetry.review_seconds.time():
+            await _review(doors, record)
+    except _TRANSIENT as error:
+        log.warning("a review has to wait", pull_request=key, reason=str(error))
+        telemetry.failures.labels("review_pull_request", type(error).__name__).inc()
+    except Exception as error:
+        log.exception("a review failed", pull_request=key)
+        telemetry.failures.labels("review_pull_request", type(error).__name__).inc()
+        await _failed(doors, key, error)
+    else:
+        await problem_ended(doors, f"pull request {key}")
+
+
+async def _review(doors: Doors, record: PullRequestRecord) -> None:
+    pull, started = record.pull_request, doors.clock()
+    held = trust.reason_to_hold(pull, await doors.github.permission(pull.repository, pull.author))
+    change = await fetch_change(doors, pull, record.base_tip, with_content=not held)
+    board = ProgressBoard(shown=await has_message(doors, pull.key), quiet=await _only_looked_at_again(doors, record))
+    async with shown_progress(doors, pull, board):
+        clusters = await asyncio.gather(
+            *(look_at_cluster(doors, cluster, change, board, held=held) for cluster in doors.clusters)
+        )
+    report = Report(pull, record.base_tip, tuple(clusters), started)
+    report = replace(report, digest=hashlib.sha256(json_report.content_to_digest(report).encode()).hexdigest())
+    if await _moved_meanwhile(doors, record):
+        log.info("the pull request moved while it was looked at", pull_request=pull.key)
+        return
+    record = await _keep(doors, record, report)
+    if board.shown or _worth_a_message(report):
+        await tell_newest_report(doors, pull.key)
+    # Only now: a kill before this line makes the next start tell it (again, as an edit).
+    await doors.store.save_pull_request(replace(record, progress=Progress.REPORTED), doors.clock())
+    for cluster in report.clusters:
+        telemetry.reports.labels(cluster.cluster, cluster.verdict).inc()
+
+
+async def _only_looked_at_again(doors: Doors, record: PullRequestRecord) -> bool:
+    """Whether people have a report on this very commit: it stays readable until the new one is there."""
+    before = await doors.store.report(record.report_id) if record.report_id else None
+    return before is not None and before.report.pull_request.head_sha == record.pull_request.head_sha
+
+
+async def _moved_meanwhile(doors: Doors, record: PullRequestRecord) -> bool:
+    now = await doors.store.pull_request(record.pull_request.key)
+    return (
+        now is None
+        or now.pull_request.head_sha != record.pull_request.head_sha
+        or now.pull_request.state != "open"
+        or now.base_tip != record.base_tip
+    )
+
+
+async def _keep(doors: Doors, record: PullRequestRecord, report: Report) -> PullRequestRecord:
+    """Keep the report. Unchanged content keeps its id, so that buttons and clicks stay valid."""
+    pull = report.pull_request
+    before = await doors.store.report(record.report_id) if record.report_id else None
+    same = before is not None and _same_content(before.report, report)
+    report_id = record.report_id if same else secrets.token_urlsafe(12)
+    work = work_key(doors, pull, record.base_tip)
+    await doors.store.save_report(StoredReport(report_id, report), work)
+    kept = replace(record, work_key=work, report_id=report_id, looked_at=report.looked_at, failures=0, problem="")
+    await doors.store.save_pull_request(kept, doors.clock())
+    return kept
+
+
+def _same_content(before: Report, now: Report) -> bool:
+    return before.digest == now.digest and before.pull_request.head_sha == now.pull_request.head_sha
+
+
+def _worth_a_message(report: Report) -> bool:
+    """Whether it touches anything here: rows that only say "unchanged" do not."""
+
+    def says_something(cluster: ClusterReport) -> bool:
+        return bool(cluster.findings) or any(row.state is not RowState.UNCHANGED for row in cluster.rows)
+
+    return any(says_something(cluster) for cluster in report.clusters)
+
+
+async def _failed(doors: Doors, key: str, error: Exception) -> None:
+    """Count a failure; after some the pull request is parked with a reason that people can see."""
+    record = await doors.store.pull_request(key)
+    if record is None:
+        return
+    failures = record.failures + 1
+    known = (
+        error if isinstance(error, GitopsBotError) else GitopsBotError(f"a fault of gitops-bot: {type(error).__name__}")
+    )
+    progress = Progress.PARKED if failures >= MOST_FAILURES else record.progress
+    await doors.store.save_pull_request(
+        replace(record, failures=failures, problem=str(known), progress=progress), doors.clock()
+    )
+    if progress is Progress.PARKED:
+        await problem_began(doors, f"pull request {key}", known)

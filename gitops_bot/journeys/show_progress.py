@@ -1,0 +1,75 @@
+"""Slow work shows itself: after two seconds a message says what is being looked at, then counts."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from gitops_bot import telemetry
+from gitops_bot.errors import SlackError
+from gitops_bot.journeys.keys import message_key
+from gitops_bot.journeys.ports import Doors
+from gitops_bot.journeys.show_message import show_message
+from gitops_bot.models.pull_requests import PullRequest
+from gitops_bot.views import slack_message
+
+log = telemetry.logger(__name__)
+
+# Seconds of silence that a person takes for "nothing happens" (issue: within 3 s of detection).
+_PATIENCE = 2.0
+# Seconds between two edits: chat.update allows some 50 a minute for all messages together.
+_BETWEEN = 4.0
+
+
+class ProgressBoard:
+    """How many Kustomizations are to be looked at, and how many have been."""
+
+    def __init__(self, *, shown: bool, quiet: bool) -> None:
+        self.total = 0
+        self.done = 0
+        # Whether the pull request has a message: it must then be brought to an end.
+        self.shown = shown
+        # Whether a report that is still right would be overwritten by the counting.
+        self.quiet = quiet
+
+    def expect(self, number: int) -> None:
+        """Add Kustomizations to look at."""
+        self.total += number
+
+    def finished(self) -> None:
+        """Count one that has been looked at."""
+        self.done += 1
+
+
+@asynccontextmanager
+async def shown_progress(doors: Doors, pull: PullRequest, board: ProgressBoard) -> AsyncIterator[None]:
+    """Show the board while the block runs, if it takes long and touches anything at all."""
+    over = asyncio.Event()
+    teller = asyncio.create_task(_tell(doors, pull, board, over), name=f"progress of {pull.key}")
+    try:
+        yield
+    finally:
+        over.set()
+        # Not cancelled: a post cut in the middle would be in doubt.
+        await teller
+
+
+async def _tell(doors: Doors, pull: PullRequest, board: ProgressBoard, over: asyncio.Event) -> None:
+    pause = _PATIENCE
+    while not board.quiet and not await _happens(over, pause):
+        pause = _BETWEEN
+        if not board.total:
+            pause = 0.2
+            continue
+        message = slack_message.progress_message(pull, board.done, board.total, key=message_key(doors, pull.key))
+        try:
+            async with doors.one_at_a_time.alone(f"message {pull.key}"):
+                await show_message(doors, doors.channel, message)
+            board.shown = True
+        except SlackError as error:
+            log.warning("could not show progress", pull_request=pull.key, reason=str(error))
+
+
+async def _happens(event: asyncio.Event, seconds: float) -> bool:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+    return event.is_set()
