@@ -195,8 +195,10 @@ class Store:
             key=click.key, content=_CLICK.dump_python(click, mode="json"), received_at=at, outcome=""
         )
         async with self._transaction() as connection:
-            result = await connection.execute(statement.on_conflict_do_nothing(index_elements=["key"]))
-        return bool(result.rowcount)
+            # RETURNING and not the row count, which psycopg does not know for an INSERT like this one.
+            statement = statement.on_conflict_do_nothing(index_elements=["key"]).returning(tables.clicks.c.key)
+            new = (await connection.execute(statement)).first()
+        return new is not None
 
     async def waiting_clicks(self) -> tuple[StoredClick, ...]:
         """Clicks that were not carried out yet, oldest first."""
