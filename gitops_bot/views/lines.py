@@ -1,0 +1,150 @@
+"""Changes as lines of a diff: what every view prints, each in its own colours.
+
+A line has a mark of ours and a text of theirs. The text never brings a line of its own: values
+are split first, everything else is put on one line, so that nothing can pretend to be a mark.
+"""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gitops_bot.models.changes import FieldChange, Operation, Origin, ResourceChange
+from gitops_bot.models.reports import Finding, KustomizationReport
+from gitops_bot.rules.cleaning import clean, clean_line
+from gitops_bot.views.summary import OWN, by_weight, is_own
+from gitops_bot.views.text import shorten_line
+from gitops_bot.views.words import OPERATIONS, ORIGINS, SEVERITIES, plural
+
+# Lines of two values that are compared with each other; more take too long, and nobody reads them.
+_COMPARABLE = 1_500
+# dyff's words for the plain case, which two values beside each other say already.
+_OBVIOUS = {"", "± value change"}
+
+
+class Mark(StrEnum):
+    """What a line is; the value is what plain text begins it with."""
+
+    OBJECT = "@@ "
+    FIELD = "  "
+    REMOVED = "- "
+    ADDED = "+ "
+    SAME = "    "
+    NOTE = "  # "
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line. ``text`` is clean and has no newline."""
+
+    mark: Mark
+    text: str
+
+    def __str__(self) -> str:
+        """The line as plain text."""
+        end = " @@" if self.mark is Mark.OBJECT else ""
+        return f"{self.mark.value}{self.text}{end}".rstrip()
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How much of something is shown; None: all of it."""
+
+    # Lines of one value or body.
+    value_lines: int | None = None
+    # Characters of one line.
+    width: int | None = None
+    # Whether fields that do not come from the pull request are shown, or only counted.
+    foreign: bool = True
+
+
+EVERYTHING = Measure()
+
+
+def object_lines(change: ResourceChange, measure: Measure = EVERYTHING) -> list[Line]:
+    """Give the lines of one object: what happens to it, its fields, its body or its facts."""
+    label = OPERATIONS[change.operation]
+    lines = [_line(Mark.OBJECT, f"{label.sign} {change.object} {label.words}", measure)]
+    if change.origin is not Origin.PULL_REQUEST and change.operation is not Operation.SKIP:
+        lines.append(_line(Mark.NOTE, ORIGINS[change.origin].words, measure))
+    lines += [_line(Mark.NOTE, note, measure) for note in change.notes]
+    lines += [_line(Mark.REMOVED, fact, measure) for fact in change.facts]
+    shown, folded = _shown_fields(change, measure)
+    for entry in shown:
+        lines += _field_lines(entry, change.origin, measure)
+    if folded:
+        lines.append(Line(Mark.NOTE, f"besides {plural(folded, 'field')} that this pull request does not touch"))
+    lines += _values(Mark.ADDED, change.body, measure)
+    return lines
+
+
+def _shown_fields(change: ResourceChange, measure: Measure) -> tuple[Sequence[FieldChange], int]:
+    if measure.foreign or not is_own(change):
+        return change.fields, 0
+    shown = [entry for entry in change.fields if entry.origin in OWN]
+    return shown, len(change.fields) - len(shown)
+
+
+def _field_lines(entry: FieldChange, around: Origin, measure: Measure) -> list[Line]:
+    said = [entry.path or "(the whole object)"]
+    if entry.headline not in _OBVIOUS:
+        said.append(entry.headline)
+    if entry.origin is not around:
+        said.append(f"({ORIGINS[entry.origin].words})")
+    return [_line(Mark.FIELD, "  ".join(said), measure), *value_lines(entry.before, entry.after, measure)]
+
+
+def value_lines(before: str, after: str, measure: Measure = EVERYTHING) -> list[Line]:
+    """Give two values as removed and added lines; of long texts only what differs, with a line around it."""
+    old, new = clean(before).splitlines(), clean(after).splitlines()
+    if len(old) < 2 or len(new) < 2 or len(old) + len(new) > _COMPARABLE:  # noqa: PLR2004 - one line is no text
+        return _values(Mark.REMOVED, before, measure) + _values(Mark.ADDED, after, measure)
+    lines: list[Line] = []
+    for number, hunk in enumerate(difflib.SequenceMatcher(None, old, new, autojunk=False).get_grouped_opcodes(1)):
+        if number or hunk[0][1]:
+            lines.append(Line(Mark.NOTE, "…"))
+        for tag, old_from, old_to, new_from, new_to in hunk:
+            if tag == "equal":
+                lines += [_line(Mark.SAME, text, measure) for text in old[old_from:old_to]]
+                continue
+            lines += [_line(Mark.REMOVED, text, measure) for text in old[old_from:old_to]]
+            lines += [_line(Mark.ADDED, text, measure) for text in new[new_from:new_to]]
+    return _at_most(lines, measure.value_lines and 2 * measure.value_lines)
+
+
+def _values(mark: Mark, value: str, measure: Measure) -> list[Line]:
+    return _at_most([_line(mark, text, measure) for text in clean(value).splitlines()], measure.value_lines)
+
+
+def _at_most(lines: list[Line], most: int | None) -> list[Line]:
+    if most is None or len(lines) <= most + 1:
+        return lines
+    return [*lines[:most], Line(Mark.NOTE, f"… {plural(len(lines) - most, 'more line')}")]
+
+
+def _line(mark: Mark, text: str, measure: Measure) -> Line:
+    return Line(mark, clean_line(text) if measure.width is None else shorten_line(text, measure.width))
+
+
+def finding_lines(finding: Finding) -> list[str]:
+    """Give a finding as plain lines: what, what to do, the other side's own words."""
+    lines = [f"{SEVERITIES[finding.severity].sign} {clean_line(finding.message)}"]
+    if finding.advice:
+        lines.append(f"   {clean_line(finding.advice)}")
+    lines += [f"   > {text}" for text in clean(finding.detail).splitlines()]
+    return lines
+
+
+def own_changes(row: KustomizationReport) -> list[ResourceChange]:
+    """Give what the pull request itself does in a row, the gravest first."""
+    return by_weight(change for change in row.changes if is_own(change))
+
+
+def foreign_changes(row: KustomizationReport) -> list[ResourceChange]:
+    """Give the objects of a row that differ from the cluster for other reasons only."""
+    return by_weight(change for change in row.changes if not is_own(change))
+
+
+def as_text(lines: Iterable[Line]) -> str:
+    """Put lines together as plain text."""
+    return "\n".join(map(str, lines))

@@ -1,0 +1,205 @@
+"""What the channel shows of a pull request: one message, and a file in its thread for what has no room.
+
+Every function takes the ``key`` that the message is found by and gives a ChatMessage within
+Slack's limits, whatever the report says.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+from gitops_bot.models.chat import ChatFile, ChatMessage
+from gitops_bot.models.pull_requests import PullRequest, Repository
+from gitops_bot.models.records import Decision
+from gitops_bot.models.reports import Report, Severity, Verdict
+from gitops_bot.rules.cleaning import clean_line
+from gitops_bot.rules.decisions import Action
+from gitops_bot.views import slack_blocks as block
+from gitops_bot.views.plain_report import plain_report
+from gitops_bot.views.slack_blocks import Block
+from gitops_bot.views.slack_details import Details, Room, details
+from gitops_bot.views.summary import Tally, besides, headline, sign, tally
+from gitops_bot.views.text import code_span, escape_slack, is_link, short_commit, shorten, slack_link, slack_mention
+from gitops_bot.views.words import as_of, plural, progress, verdict_words
+
+_TEXT_CHARACTERS = 600
+_PROBLEM_CHARACTERS = 1_500
+# Shown below the buttons; older ones stay in the store.
+_DECISIONS = 5
+_LISTED = 20
+# For the line that counts what is missing.
+_RESERVE = 300
+
+
+def review_message(
+    report: Report,
+    *,
+    key: str,
+    report_id: str,
+    actions: Sequence[Action] = (Action.COMMENT, Action.VIEW),
+    decisions: Sequence[Decision] = (),
+) -> tuple[ChatMessage, tuple[ChatFile, ...]]:
+    """Show a report, what people did with it, and what they may do now.
+
+    The state of ``report.pull_request`` (open, closed, merged, draft) is what the message shows.
+    The file is there when something is not in the message, and its name is made of its content.
+    """
+    pull, counts = report.pull_request, tally(report.clusters)
+    head = [*_heading(pull, report), _summary(report, counts)]
+    tail = [*_buttons(report, counts, report_id, actions), *_decided(decisions, pull)]
+    room = Room(
+        block.MESSAGE_BLOCKS - len(head) - len(tail) - 1,
+        block.MESSAGE_CHARACTERS - block.measure(head) - block.measure(tail) - _RESERVE,
+    )
+    middle = details(report, room)
+    files = _files(report, counts, middle)
+    if files:
+        missing = f"Not shown here: {middle.missing}. " if middle.missing else ""
+        tail.insert(0, block.context(f"📎 {missing}The file in the thread has everything, drift included."))
+    said = f"{headline(report.verdict, counts)}. {verdict_words(report.verdict, len(report.clusters))}"
+    where = ", ".join(cluster.cluster for cluster in report.clusters)
+    text = f"{_name(pull)} {clean_line(pull.title)}: {said} ({where})"
+    message = ChatMessage(_fallback(text), (*head, *middle.blocks, *tail), key)
+    return message, files
+
+
+def progress_message(pull_request: PullRequest, *, key: str, done: int = 0, total: int = 0) -> ChatMessage:
+    """Show that a pull request is being looked at; ``total`` 0: what it touches is not known yet."""
+    said = progress(done, total)
+    blocks = [*_heading(pull_request), block.section(f"👀 *{said[0].upper()}{said[1:]} …*")]
+    return ChatMessage(_fallback(f"{_name(pull_request)} {clean_line(pull_request.title)}: {said}"), (*blocks,), key)
+
+
+def failure_message(pull_request: PullRequest, problem: str, *, key: str, gives_up: bool = False) -> ChatMessage:
+    """Show that a pull request could not be looked at, in the words of the error, which say what to do."""
+    then = "It is left alone until it moves or somebody asks." if gives_up else "It is tried again."
+    blocks = [
+        *_heading(pull_request),
+        block.section(f"⚠️ *This could not be looked at. Nothing is known of what it does.* {then}"),
+        block.foreign_section(shorten(problem, _PROBLEM_CHARACTERS)),
+    ]
+    buttons: list[Block] = [block.button("Look again", Action.LOOK, pull_request.key)] if gives_up else []
+    buttons += _view_button(pull_request)
+    blocks += [block.actions(buttons)] if buttons else []
+    text = f"{_name(pull_request)} {clean_line(pull_request.title)}: could not be looked at"
+    return ChatMessage(_fallback(text), (*blocks,), key)
+
+
+def problem_message(subject: str, problem: str, *, key: str) -> ChatMessage:
+    """Show that something outside keeps us from looking; with no ``problem``, that it is over."""
+    if not problem:
+        blocks = [block.section("✅ *It works again.*"), block.foreign_section(f"The {clean_line(subject)} answers.")]
+        return ChatMessage(_fallback(f"The {clean_line(subject)} answers again"), (*blocks,), key)
+    blocks = [
+        block.section("⚠️ *Something keeps me from looking at pull requests.* Other ones go on."),
+        block.foreign_section(f"The {clean_line(subject)}:\n{shorten(problem, _PROBLEM_CHARACTERS)}"),
+    ]
+    return ChatMessage(_fallback(f"Problem with the {clean_line(subject)}: {clean_line(problem)}"), (*blocks,), key)
+
+
+def open_pull_requests_message(
+    repository: Repository, pull_requests: Iterable[PullRequest], *, key: str
+) -> ChatMessage:
+    """List what was open before we came: each gets its own message when it moves or is asked for here."""
+    pulls = sorted(pull_requests, key=lambda pull: -pull.number)
+    were = "was" if len(pulls) == 1 else "were"
+    said = f"{plural(len(pulls), 'pull request')} {were} open already"
+    lines = [f"#{pull.number}  {shorten(clean_line(pull.title), 80)}  ({clean_line(pull.author)})" for pull in pulls]
+    rest = len(lines) - _LISTED
+    lines = lines[:_LISTED] + ([f"… and {rest:,} more"] if rest > 0 else [])
+    choices = [(f"#{pull.number} {pull.title}", pull.key) for pull in pulls]
+    ask = block.menu("Look at one now …", Action.LOOK, choices)
+    blocks = [
+        block.section(f"👋 *{said} in {code_span(str(repository))}.* Each gets a message of its own when it moves."),
+        block.foreign_section("\n".join(lines)),
+        *([block.actions([ask])] if ask["options"] else []),
+    ]
+    return ChatMessage(_fallback(f"{said} in {repository}"), (*blocks,), key)
+
+
+def _fallback(text: str) -> str:
+    return escape_slack(shorten(text, _TEXT_CHARACTERS))
+
+
+def _name(pull: PullRequest) -> str:
+    return f"{pull.repository}#{pull.number}"
+
+
+def _heading(pull: PullRequest, report: Report | None = None) -> list[Block]:
+    """Give title, link, author, commits and state."""
+    commits = code_span(short_commit(pull.head_sha))
+    onto = f" onto {code_span(pull.base_ref, 'another branch')}"
+    tip = f" {code_span(short_commit(report.base_tip))}" if report else ""
+    said = [slack_link(pull.html_url, _name(pull)), f"by {code_span(pull.author, 'somebody')}", commits + onto + tip]
+    if report:
+        said.append(as_of(report.looked_at))
+    states = [words for words, holds in (("📝 draft", pull.draft), ("🍴 from a fork", pull.from_fork)) if holds]
+    if pull.state != "open":
+        states.insert(0, "🟣 *merged*" if pull.merged else "⚫ *closed*")
+    return [block.header(f"{pull.title}"), block.context(" · ".join([*states, *said]))]
+
+
+def _summary(report: Report, counts: Tally) -> Block:
+    """Give what a person grasps at a glance: which objects, destroyed or not, whose fault, accepted or not."""
+    only = report.clusters[0].cluster if len(report.clusters) == 1 else ""
+    where = f" in {code_span(only)}" if only else f" in {plural(len(report.clusters), 'cluster')}"
+    lines = [f"{sign(report.verdict, counts)} *{headline(report.verdict, counts)}{where}.*"]
+    lines.append(verdict_words(report.verdict, len(report.clusters)))
+    if said := besides(counts):
+        lines.append(f"Besides: {said}.")
+    if critical := counts.severities[Severity.CRITICAL]:
+        lines.append(f"⛔ {plural(critical, 'critical finding')}.")
+    return block.section("\n".join(lines))
+
+
+def _buttons(report: Report, counts: Tally, report_id: str, actions: Sequence[Action]) -> list[Block]:
+    pull = report.pull_request
+    elements: list[Block] = []
+    if Action.APPROVE in actions:
+        approve = block.button(f"Approve {short_commit(pull.head_sha)}", Action.APPROVE, report_id, style="primary")
+        if counts.destroys or counts.severities[Severity.CRITICAL]:
+            words = f"{headline(report.verdict, counts)}."
+            approve["confirm"] = block.confirmation(f"Approve {_name(pull)}?", words, "Approve")
+        elements.append(approve)
+    if Action.COMMENT in actions:
+        elements.append(block.button("Post diff as comment", Action.COMMENT, report_id))
+    if Action.LOOK in actions:
+        elements.append(block.button("Look again", Action.LOOK, pull.key))
+    if Action.VIEW in actions:
+        elements += _view_button(pull)
+    return [block.actions(elements)] if elements else []
+
+
+def _view_button(pull: PullRequest) -> list[Block]:
+    address = pull.html_url
+    return [block.button("View", Action.VIEW, address=address)] if is_link(address) and len(address) < 3_000 else []  # noqa: PLR2004 - Slack's limit
+
+
+def _decided(decisions: Sequence[Decision], pull: PullRequest) -> list[Block]:
+    """Say who did what: the newest of each action, person and commit."""
+    newest = {(done.action, done.commit, done.slack_user): done for done in decisions if done.outcome == "done"}
+    return [block.context(_deed(done, pull)) for done in list(newest.values())[-_DECISIONS:]]
+
+
+def _deed(done: Decision, pull: PullRequest) -> str:
+    who = slack_mention(done.slack_user)
+    if done.github_login:
+        who = f"@{done.github_login} ({who})" if code_span(done.github_login, "") else who
+    commit = code_span(short_commit(done.commit))
+    old = "" if done.commit == pull.head_sha else ", an earlier commit"
+    if done.action == Action.COMMENT:
+        what = slack_link(done.message, "comment") if is_link(done.message) else "comment"
+        return f"💬 Posted {commit}{old} as a {what} by {who}"
+    if done.action == Action.APPROVE:
+        outcome = f": {escape_slack(clean_line(shorten(done.message, 200)))}" if done.message else ""
+        return f"✅ Approved {commit}{old} by {who}{outcome}"
+    return f"{code_span(done.action)} {commit}{old} by {who}"
+
+
+def _files(report: Report, counts: Tally, middle: Details) -> tuple[ChatFile, ...]:
+    if report.verdict is Verdict.HELD or not (middle.missing or counts.origins):
+        return ()
+    content = plain_report(report).encode()
+    pull = report.pull_request
+    commit, digest = short_commit(pull.head_sha), hashlib.sha256(content).hexdigest()[:8]
+    name = f"{pull.repository.name}-{pull.number}-{commit}-{digest}.diff"
+    return (ChatFile(name, f"Everything about {commit}", content, "diff"),)

@@ -1,0 +1,226 @@
+"""What a report comes to: counts, the sentence that a person grasps at a glance, and what can be shown once."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from gitops_bot.models.changes import FieldChange, Operation, Origin, ResourceChange
+from gitops_bot.models.kustomizations import KustomizationId
+from gitops_bot.models.reports import (
+    ClusterReport,
+    Finding,
+    KustomizationReport,
+    Report,
+    RowState,
+    Severity,
+    Verdict,
+)
+from gitops_bot.views.words import DESTROYS, ORIGINS, ROW_STATES, VERDICTS, join, plural
+
+# Origins that the merge itself brings to the cluster; the others are folded and counted.
+OWN = frozenset({Origin.PULL_REQUEST, Origin.UNDONE})
+_DESTRUCTIVE = frozenset({Operation.DELETE, Operation.RECREATE})
+_SEVERITIES = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
+_OPERATIONS = (Operation.DELETE, Operation.RECREATE, Operation.CHANGE, Operation.CREATE, Operation.SKIP)
+# Rows without own changes, the more telling first.
+_STATES = (
+    RowState.FAILING,
+    RowState.NOT_ANALYSED,
+    RowState.REMOVED,
+    RowState.CHANGED,
+    RowState.NEW,
+    RowState.SUSPENDED,
+    RowState.REMOTE,
+    RowState.UNCHANGED,
+)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Objects by what happens to them because of the pull request, and by the origin of everything else."""
+
+    operations: Counter[Operation] = field(default_factory=Counter)
+    # Objects with at least one entry of an origin that is not the pull request's own; UNDONE as well.
+    origins: Counter[Origin] = field(default_factory=Counter)
+    severities: Counter[Severity] = field(default_factory=Counter)
+    # Objects that something happens to only when a suspended Kustomization is resumed.
+    on_resume: Counter[Operation] = field(default_factory=Counter)
+
+    @property
+    def objects(self) -> int:
+        """How many objects the pull request itself touches."""
+        return sum(count for operation, count in self.operations.items() if operation is not Operation.SKIP)
+
+    @property
+    def destroys(self) -> bool:
+        """Whether an object goes, for good or to be created anew, now or on resume."""
+        return any(self.operations[operation] + self.on_resume[operation] for operation in _DESTRUCTIVE)
+
+
+def own_fields(change: ResourceChange) -> tuple[FieldChange, ...]:
+    """Give the fields that differ because of the pull request."""
+    return tuple(entry for entry in change.fields if entry.origin in OWN)
+
+
+def is_own(change: ResourceChange) -> bool:
+    """Whether the pull request itself does something to the object."""
+    return change.origin in OWN or bool(own_fields(change))
+
+
+def origins_of(change: ResourceChange) -> frozenset[Origin]:
+    """Give every origin that occurs in a change."""
+    return frozenset({change.origin} | {entry.origin for entry in change.fields})
+
+
+def findings_of(cluster: ClusterReport) -> tuple[Finding, ...]:
+    """Give all findings of a cluster, its rows' included, the gravest first."""
+    found = [*cluster.findings, *(finding for row in cluster.rows for finding in row.findings)]
+    return tuple(sorted(found, key=lambda finding: _SEVERITIES.index(finding.severity)))
+
+
+def tally(clusters: Iterable[ClusterReport]) -> Tally:
+    """Count the changes and findings of clusters."""
+    result = Tally()
+    for cluster in clusters:
+        result.severities.update(finding.severity for finding in findings_of(cluster))
+        for row in cluster.rows:
+            _count(row, result)
+    return result
+
+
+def tally_row(row: KustomizationReport) -> Tally:
+    """Count the changes and findings of one row."""
+    result = Tally(severities=Counter(finding.severity for finding in row.findings))
+    _count(row, result)
+    return result
+
+
+def _count(row: KustomizationReport, result: Tally) -> None:
+    operations = result.on_resume if row.state is RowState.SUSPENDED else result.operations
+    for change in row.changes:
+        if change.operation is Operation.SKIP or is_own(change):
+            operations[change.operation] += 1
+        result.origins.update(origins_of(change) - {Origin.PULL_REQUEST})
+
+
+def sentence(counts: Tally) -> str:
+    """Say what the pull request does: "2 objects change, 1 is created, nothing is deleted"."""
+    done = [
+        (counts.operations[Operation.CHANGE], "changes", "change"),
+        (counts.operations[Operation.CREATE], "is created", "are created"),
+        (counts.operations[Operation.RECREATE], "is deleted and created anew", "are deleted and created anew"),
+        (counts.operations[Operation.DELETE], "is deleted", "are deleted"),
+    ]
+    parts = [(number, one, many) for number, one, many in done if number]
+    if not parts:
+        return "nothing changes"
+    words = []
+    for place, (number, one, many) in enumerate(parts):
+        subject = plural(number, "object") if place == 0 else f"{number:,}"
+        words.append(f"{subject} {one if number == 1 else many}")
+    if not counts.destroys:
+        words.append("nothing is deleted")
+    return ", ".join(words)
+
+
+def besides(counts: Tally) -> str:
+    """Say what differs for other reasons: "drift in 2 objects was there before"; "" when nothing does."""
+    found = [
+        (Origin.UNDONE, "{} changed by hand in the cluster and overwritten"),
+        (Origin.DRIFT, "{} drifted before"),
+        (Origin.PENDING, "{} waiting on the base branch"),
+        (Origin.ADOPTED, "{} already so in the cluster"),
+        (Origin.WITHDRAWN, "{} taken back before being applied"),
+    ]
+    parts = [words.format(f"{counts.origins[origin]:,}") for origin, words in found if counts.origins[origin]]
+    if waiting := counts.on_resume.total():
+        parts.insert(0, f"{waiting:,} when a suspended Kustomization is resumed")
+    if counts.operations[Operation.SKIP]:
+        parts.append(f"{counts.operations[Operation.SKIP]:,} left alone by Flux")
+    return join(parts)
+
+
+def headline(verdict: Verdict, counts: Tally) -> str:
+    """Say in one sentence what a report, or a cluster's part of it, comes to."""
+    said = sentence(counts) if counts.objects else ""
+    if verdict is Verdict.HELD:
+        return "Held"
+    if verdict is Verdict.BLOCKED:
+        return f"Blocked: {said}" if said else "Blocked"
+    if verdict is Verdict.INCOMPLETE:
+        return f"Incomplete: {said}, as far as could be seen" if said else "Incomplete"
+    if verdict is Verdict.NO_EFFECT:
+        return "No effect on what runs"
+    return said[0].upper() + said[1:] if said else "Nothing changes at once"
+
+
+def sign(verdict: Verdict, counts: Tally) -> str:
+    """Give the sign of a verdict; red when something is destroyed."""
+    return DESTROYS.sign if verdict is Verdict.CHANGES and counts.destroys else VERDICTS[verdict].sign
+
+
+def row_sign(row: KustomizationReport) -> str:
+    """Give the sign of a row by what matters most in it."""
+    counts = tally_row(row)
+    if any(finding.blocks for finding in row.findings):
+        return VERDICTS[Verdict.BLOCKED].sign
+    if counts.destroys:
+        return DESTROYS.sign
+    if any(finding.incomplete for finding in row.findings):
+        return VERDICTS[Verdict.INCOMPLETE].sign
+    if row.state is RowState.CHANGED and not counts.objects and row.changes:
+        return ORIGINS[Origin.DRIFT].sign
+    return ROW_STATES[row.state].sign
+
+
+@dataclass(frozen=True)
+class Group:
+    """One row, or several that say the same and are shown once. ``places`` has the first row's own place first."""
+
+    row: KustomizationReport
+    places: tuple[KustomizationId, ...]
+
+
+def groups(report: Report) -> tuple[Group, ...]:
+    """Put rows that say the same together, over all clusters; what matters most first."""
+    found: dict[object, list[KustomizationReport]] = {}
+    for cluster in report.clusters:
+        for row in cluster.rows:
+            found.setdefault(_fingerprint(row), []).append(row)
+    result = [Group(rows[0], tuple(row.id for row in rows)) for rows in found.values()]
+    return tuple(sorted(result, key=lambda group: weight(group.row)))
+
+
+def _fingerprint(row: KustomizationReport) -> object:
+    """Give what two rows must share to be shown once: everything but where they are."""
+    return (
+        row.state,
+        tuple((finding.code, finding.severity, finding.message, finding.detail) for finding in row.findings),
+        tuple(_without_place(change) for change in row.changes),
+        row.notes,
+        # A row that says nothing else is told apart by its name only.
+        row.id.name if not row.changes and not row.findings else "",
+    )
+
+
+def _without_place(change: ResourceChange) -> ResourceChange:
+    # A created object's body states its namespace: there, equal means equal.
+    return change if change.body else replace(change, object=replace(change.object, namespace=""))
+
+
+def weight(row: KustomizationReport) -> tuple[int, ...]:
+    """Give the place of a row: blocked, destructive, changing, then the rest. Equal rows keep their order."""
+    counts = tally_row(row)
+    blocking = any(finding.blocks for finding in row.findings)
+    return (
+        0 if blocking else 1,
+        0 if counts.destroys else 1,
+        0 if counts.severities[Severity.CRITICAL] else 1,
+        0 if counts.objects else 1,
+        _STATES.index(row.state),
+    )
+
+
+def by_weight(changes: Iterable[ResourceChange]) -> list[ResourceChange]:
+    """Sort changes: what destroys first, then changes, then what is new. Equal ones keep their order."""
+    return sorted(changes, key=lambda change: _OPERATIONS.index(change.operation))
