@@ -62,7 +62,7 @@ def review_message(
     return message, files
 
 
-def progress_message(pull_request: PullRequest, *, key: str, done: int = 0, total: int = 0) -> ChatMessage:
+def progress_message(pull_request: PullRequest, done: int = 0, total: int = 0, *, key: str) -> ChatMessage:
     """Show that a pull request is being looked at; ``total`` 0: what it touches is not known yet."""
     said = progress(done, total)
     blocks = [*_heading(pull_request), block.section(f"👀 *{said[0].upper()}{said[1:]} …*")]

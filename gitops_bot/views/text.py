@@ -108,13 +108,17 @@ def shorten_line(text: str, limit: int) -> str:
     return f"{kept}{ELLIPSIS} ({len(text) - len(kept):,} more characters)"
 
 
+def fence_length(text: str) -> int:
+    """Count the backticks that a fence around this text needs: more than any run in it, three at least."""
+    return max(3, 1 + max((len(run) for run in re.findall(r"`+", text)), default=0))
+
+
 def fence(text: str, language: str = "") -> str:
-    """Put text into a fence that is longer than any run of backticks in it.
+    """Put text into a fence that nothing in it can end.
 
     https://github.github.com/gfm/#fenced-code-blocks
     """
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    ticks = "`" * max(3, longest + 1)
+    ticks = "`" * fence_length(text)
     return f"{ticks}{language}\n{text}\n{ticks}"
 
 

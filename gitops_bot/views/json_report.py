@@ -1,0 +1,262 @@
+"""The report as JSON, for programs: documented by ``schema()``, which docs/report-schema.json is held to.
+
+Within one version fields are only added. Text is not cleaned but escaped to ASCII: a program gets
+what there is, and a terminal that shows the file is not spoken to.
+"""
+
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from gitops_bot.models.changes import FieldChange, Operation, Origin, ResourceChange
+from gitops_bot.models.kustomizations import ObjectReference
+from gitops_bot.models.reports import ClusterReport, Finding, KustomizationReport, Report, RowState, Severity, Verdict
+from gitops_bot.rules.cleaning import has_hidden_characters
+from gitops_bot.views.summary import Tally, headline, tally
+
+VERSION = 1
+
+
+def json_report(report: Report) -> str:
+    """Write a report as JSON text with a newline at its end."""
+    return json.dumps(as_values(report), indent=2, ensure_ascii=True) + "\n"
+
+
+def content_to_digest(report: Report) -> str:
+    """Write what a decision is bound to: the commit and what was found, without times and titles."""
+    pull = report.pull_request
+    content = {
+        "pull_request": pull.key,
+        "head": pull.head_sha,
+        "base_branch": pull.base_ref,
+        "clusters": [_cluster(cluster) for cluster in report.clusters],
+    }
+    return json.dumps(content, sort_keys=True, ensure_ascii=True)
+
+
+def as_values(report: Report) -> dict[str, Any]:
+    """Give the report as JSON values."""
+    pull = report.pull_request
+    counts = tally(report.clusters)
+    return {
+        "version": VERSION,
+        "pull_request": {
+            "repository": str(pull.repository),
+            "number": pull.number,
+            "title": pull.title,
+            "author": pull.author,
+            "url": pull.html_url,
+            "head": pull.head_sha,
+            "base_branch": pull.base_ref,
+            "base": report.base_tip,
+        },
+        "looked_at": report.looked_at.isoformat(),
+        "digest": report.digest,
+        "verdict": report.verdict.value,
+        "complete": report.verdict.complete,
+        "summary": headline(report.verdict, counts),
+        "destroys": counts.destroys,
+        "counts": _counts(counts),
+        "clusters": [_cluster(cluster) for cluster in report.clusters],
+    }
+
+
+def _counts(counts: Tally) -> dict[str, Any]:
+    return {
+        "operations": {operation.value: counts.operations[operation] for operation in Operation},
+        "on_resume": {operation.value: counts.on_resume[operation] for operation in Operation},
+        "other_origins": {origin.value: counts.origins[origin] for origin in Origin if origin != Origin.PULL_REQUEST},
+        "findings": {severity.value: counts.severities[severity] for severity in Severity},
+    }
+
+
+def _cluster(cluster: ClusterReport) -> dict[str, Any]:
+    return {
+        "cluster": cluster.cluster,
+        "verdict": cluster.verdict.value,
+        "findings": [_finding(finding) for finding in cluster.findings],
+        "kustomizations": [_row(row) for row in cluster.rows],
+    }
+
+
+def _row(row: KustomizationReport) -> dict[str, Any]:
+    return {
+        "cluster": row.id.cluster,
+        "namespace": row.id.namespace,
+        "name": row.id.name,
+        "path": row.path,
+        "state": row.state.value,
+        "reason": row.reason,
+        "notes": list(row.notes),
+        "findings": [_finding(finding) for finding in row.findings],
+        "changes": [_change(change) for change in row.changes],
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "code": finding.code,
+        "severity": finding.severity.value,
+        "message": finding.message,
+        "advice": finding.advice,
+        "object": _object(finding.object) if finding.object else None,
+        "detail": finding.detail,
+        "blocks": finding.blocks,
+        "incomplete": finding.incomplete,
+    }
+
+
+def _object(reference: ObjectReference) -> dict[str, Any]:
+    return {
+        "kind": reference.kind,
+        "namespace": reference.namespace,
+        "name": reference.name,
+        "group": reference.group,
+    }
+
+
+def _change(change: ResourceChange) -> dict[str, Any]:
+    return {
+        "object": _object(change.object),
+        "operation": change.operation.value,
+        "origin": change.origin.value,
+        "fields": [_field(entry) for entry in change.fields],
+        "body": change.body,
+        "facts": list(change.facts),
+        "notes": list(change.notes),
+        "hidden_characters": any(has_hidden_characters(text) for text in _texts(change)),
+    }
+
+
+def _field(entry: FieldChange) -> dict[str, Any]:
+    return {
+        "path": entry.path,
+        "headline": entry.headline,
+        "before": entry.before,
+        "after": entry.after,
+        "origin": entry.origin.value,
+    }
+
+
+def _texts(change: ResourceChange) -> list[str]:
+    fields = [text for entry in change.fields for text in (entry.path, entry.headline, entry.before, entry.after)]
+    return [str(change.object), change.body, *change.facts, *change.notes, *fields]
+
+
+def schema() -> dict[str, Any]:
+    """Describe version 1 as a JSON Schema (2020-12)."""
+    text, flag, number = {"type": "string"}, {"type": "boolean"}, {"type": "integer", "minimum": 0}
+    texts = {"type": "array", "items": text}
+    findings = {"type": "array", "items": {"$ref": "#/$defs/finding"}}
+    reference = _shape("One object of a cluster.", {"kind": text, "namespace": text, "name": text, "group": text})
+    field = _shape(
+        "One field: what lives in the cluster, what the merge makes of it, and where the difference comes from.",
+        {"path": text, "headline": text, "before": text, "after": text, "origin": _one_of(Origin)},
+    )
+    change = _shape(
+        "One object, one operation. hidden_characters: its text has characters that a person does not see.",
+        {
+            "object": {"$ref": "#/$defs/object"},
+            "operation": _one_of(Operation),
+            "origin": _one_of(Origin),
+            "fields": {"type": "array", "items": {"$ref": "#/$defs/field"}},
+            "body": text,
+            "facts": texts,
+            "notes": texts,
+            "hidden_characters": flag,
+        },
+    )
+    finding = _shape(
+        "Something a person should know. blocks: the merge would not work; incomplete: something was not looked at.",
+        {
+            "code": text,
+            "severity": _one_of(Severity),
+            "message": text,
+            "advice": text,
+            "object": {"anyOf": [{"$ref": "#/$defs/object"}, {"type": "null"}]},
+            "detail": text,
+            "blocks": flag,
+            "incomplete": flag,
+        },
+    )
+    row = _shape(
+        "One Kustomization that the pull request touches.",
+        {
+            **dict.fromkeys(("cluster", "namespace", "name", "path", "reason"), text),
+            "state": _one_of(RowState),
+            "notes": texts,
+            "findings": findings,
+            "changes": {"type": "array", "items": {"$ref": "#/$defs/change"}},
+        },
+    )
+    cluster = _shape(
+        "What the pull request does to one cluster.",
+        {
+            "cluster": text,
+            "verdict": _one_of(Verdict),
+            "findings": findings,
+            "kustomizations": {"type": "array", "items": {"$ref": "#/$defs/kustomization"}},
+        },
+    )
+    pull = {**dict.fromkeys(("repository", "title", "author", "url", "head", "base_branch", "base"), text)}
+    whole = _shape(
+        "What a pull request would do, as gitops-bot saw it. Within a version fields are only added.",
+        {
+            "version": {"const": VERSION},
+            "pull_request": _shape("Which pull request, at which commits.", {**pull, "number": number}),
+            "looked_at": {"type": "string", "format": "date-time"},
+            "digest": text,
+            "verdict": _one_of(Verdict),
+            "complete": flag,
+            "summary": text,
+            "destroys": flag,
+            "counts": _shape(
+                "Objects by what happens to them, findings by severity.",
+                {
+                    "operations": _numbers(Operation),
+                    "on_resume": _numbers(Operation),
+                    "other_origins": _numbers(Origin, without=Origin.PULL_REQUEST),
+                    "findings": _numbers(Severity),
+                },
+            ),
+            "clusters": {"type": "array", "items": {"$ref": "#/$defs/cluster"}},
+        },
+    )
+    definitions = {
+        "object": reference,
+        "field": field,
+        "change": change,
+        "finding": finding,
+        "kustomization": row,
+        "cluster": cluster,
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "gitops-bot report",
+        **whole,
+        "$defs": definitions,
+    }
+
+
+def schema_text() -> str:
+    """Write the schema as docs/report-schema.json holds it."""
+    return json.dumps(schema(), indent=2) + "\n"
+
+
+def _shape(description: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "description": description,
+        "type": "object",
+        "properties": dict(properties),
+        "required": sorted(properties),
+    }
+
+
+def _one_of(words: type[StrEnum]) -> dict[str, Any]:
+    return {"enum": [word.value for word in words]}
+
+
+def _numbers(words: type[StrEnum], *, without: StrEnum | None = None) -> dict[str, Any]:
+    counted = {word.value: {"type": "integer", "minimum": 0} for word in words if word is not without}
+    return {"type": "object", "properties": counted, "required": sorted(counted)}
