@@ -1,44 +1,25 @@
 """Base against live, result against live: where each change of one Kustomization comes from.
 
-Both the base branch and the merge result are compared with the same live cluster. For each
-field, *b* is its value in the base render, *r* in the result render, *a* in the render at the
-revision that Flux applied last (which is *b* unless main is ahead). "Live agrees with x" means
-that the diff of x has no entry for the field; lines of two diffs are never compared.
+Both the base branch and the merge result are compared with the same live cluster. What each
+origin means stands in origins.py (fields), whole_objects.py and deletions.py; what flux could not
+do becomes a finding by failures.py.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gitops_bot.models.changes import FluxOutcome
+from gitops_bot.models.changes import FluxOutcome, Origin, OutcomeStatus, ResourceChange
 from gitops_bot.models.kustomizations import Kustomization, ObjectReference
-from gitops_bot.models.reports import KustomizationReport
+from gitops_bot.models.reports import Finding, KustomizationReport, RowState, Severity
+from gitops_bot.rules.deletions import Deletions, Evidence, pruned, removed_with
+from gitops_bot.rules.failures import Arriving, Situation, run_findings
+from gitops_bot.rules.looks import Look, Side, look_at, problems
+from gitops_bot.rules.objects import UnreadableRenderError
+from gitops_bot.rules.origins import ORIGINS_BY_WEIGHT
+from gitops_bot.rules.whole_objects import Judge
 
-
-@dataclass(frozen=True)
-class Side:
-    """One tree seen through one Kustomization: what it renders to, and how that differs from live.
-
-    ``diff`` is None when no diff was made, for instance because the render failed.
-    """
-
-    build: FluxOutcome
-    diff: FluxOutcome | None = None
-
-
-@dataclass(frozen=True)
-class Arriving:
-    """What is not in the cluster yet and comes before the objects of this Kustomization.
-
-    Collected over the renders that the merge applies first: the parents', and those of
-    Kustomizations that this one depends on. What its own render brings is added by itself.
-    """
-
-    namespaces: frozenset[str] = frozenset()
-    # (group, kind) that CustomResourceDefinitions define.
-    kinds: frozenset[tuple[str, str]] = frozenset()
-    # ConfigMaps and Secrets, for substituteFrom.
-    objects: frozenset[ObjectReference] = frozenset()
+__all__ = ["Arriving", "ComparisonInputs", "Side", "arriving_from", "kustomization_report"]
 
 
 @dataclass(frozen=True)
@@ -68,6 +49,11 @@ class ComparisonInputs:
     # Why it was looked at; goes into the report.
     reason: str = ""
 
+    @property
+    def spec(self) -> Mapping[str, Any]:
+        """The spec after the merge."""
+        return (self.rendered or self.kustomization).spec
+
 
 def kustomization_report(inputs: ComparisonInputs) -> KustomizationReport:
     """Return the row of one Kustomization: its changes with their origins, and what stands in the way.
@@ -75,4 +61,228 @@ def kustomization_report(inputs: ComparisonInputs) -> KustomizationReport:
     Never raises for what flux, the cluster or the pull request may say: what cannot be read
     becomes a finding that makes the report incomplete.
     """
-    raise NotImplementedError(inputs)
+    row = KustomizationReport(inputs.kustomization.id, inputs.kustomization.path, RowState.CHANGED, inputs.reason)
+    if inputs.spec.get("kubeConfig") or inputs.kustomization.spec.get("kubeConfig"):
+        return replace(row, state=RowState.REMOTE, findings=(_REMOTE,))
+    if inputs.result is None:
+        return _removed(row, inputs)
+    if not inputs.result.build.usable:
+        return _does_not_build(row, inputs, inputs.result)
+    if inputs.base is not None and not inputs.base.build.usable:
+        return replace(row, state=RowState.NOT_ANALYSED, findings=tuple(_base_fails(inputs, inputs.base)))
+    try:
+        return _compared(row, inputs, inputs.result)
+    except UnreadableRenderError as error:
+        return replace(row, state=RowState.NOT_ANALYSED, findings=(_unreadable(str(error)),))
+
+
+def arriving_from(render: str) -> Arriving:
+    """Return what a render brings that other objects may wait for; nothing when it cannot be read."""
+    try:
+        return _arriving(look_at(_side_of(render)))
+    except UnreadableRenderError:
+        return Arriving()
+
+
+_REMOTE = Finding(
+    "remote",
+    Severity.WARNING,
+    "It is applied to another cluster (spec.kubeConfig), which is not looked at.",
+    "Run a bot in that cluster, or compare by hand.",
+    incomplete=True,
+)
+
+
+def _unreadable(detail: str) -> Finding:
+    return Finding(
+        "unreadable-render",
+        Severity.CRITICAL,
+        "What flux rendered could not be read.",
+        "Look at the files that the Kustomization is built from.",
+        detail=detail,
+        incomplete=True,
+    )
+
+
+def _side_of(render: str) -> Side:
+    return Side(FluxOutcome(OutcomeStatus.UNCHANGED, text=render))
+
+
+def _compared(row: KustomizationReport, inputs: ComparisonInputs, side: Side) -> KustomizationReport:
+    """Compare two renders that exist."""
+    base = look_at(inputs.base) if inputs.base else Look()
+    result = look_at(side)
+    applied = look_at(inputs.applied) if inputs.applied and inputs.applied.build.usable else None
+    situation = Situation(inputs.arriving | _arriving(result), force=bool(inputs.spec.get("force")))
+    refused = _diff_findings(side, situation)
+    if _unavailable(refused):
+        return replace(row, state=RowState.NOT_ANALYSED, findings=refused)
+    findings = [*refused, *_base_diff_findings(inputs, refused, situation)]
+    for look in filter(None, (base, result, applied)):
+        findings += problems(look, inputs.kustomization.inventory)
+    evidence = Evidence(base, applied, inputs.live_objects)
+    deletions = _deletions(inputs, result, evidence)
+    judge = Judge(
+        base,
+        result,
+        applied,
+        frozenset(inputs.kustomization.inventory),
+        inputs.live_objects,
+        _recreated(refused, result),
+    )
+    changes = []
+    for reference in dict.fromkeys([*result.objects, *base.objects]):
+        change, strange = judge.judge(reference)
+        changes += [change] if change else []
+        findings += strange
+    changes += [*deletions.changes]
+    changes.sort(key=lambda change: ORIGINS_BY_WEIGHT.index(change.origin))
+    return replace(
+        row,
+        state=_state(inputs, changes, findings),
+        changes=tuple(changes),
+        findings=tuple(dict.fromkeys([*findings, *deletions.findings])),
+        notes=tuple(_notes(inputs)),
+    )
+
+
+def _state(inputs: ComparisonInputs, changes: list[ResourceChange], findings: Iterable[Finding]) -> RowState:
+    if any(finding.blocks for finding in findings):
+        return RowState.FAILING
+    if inputs.base is None or not inputs.kustomization.live:
+        return RowState.NEW
+    if inputs.spec.get("suspend"):
+        return RowState.SUSPENDED
+    return RowState.CHANGED if changes else RowState.UNCHANGED
+
+
+def _notes(inputs: ComparisonInputs) -> Iterator[str]:
+    if inputs.spec.get("suspend"):
+        yield "suspended: nothing happens before it is resumed"
+    if inputs.kustomization.suspended and not inputs.spec.get("suspend"):
+        yield "suspended now; this pull request resumes it"
+    if inputs.kustomization.live and inputs.kustomization.ready is False:
+        yield f"unhealthy now: {inputs.kustomization.ready_message or 'not ready'}"
+
+
+def _diff_findings(side: Side, situation: Situation) -> tuple[Finding, ...]:
+    if side.diff is None:
+        return (
+            Finding(
+                "not-compared",
+                Severity.WARNING,
+                "It was rendered but not compared with the cluster.",
+                "Look again, or compare by hand.",
+                incomplete=True,
+            ),
+        )
+    return run_findings(side.diff, situation)
+
+
+def _unavailable(findings: Iterable[Finding]) -> bool:
+    return any(finding.code == "cluster-unavailable" for finding in findings)
+
+
+def _base_diff_findings(
+    inputs: ComparisonInputs, refused: Iterable[Finding], situation: Situation
+) -> Iterator[Finding]:
+    """Say what the failing comparison of the base costs; what the result suffers from too is told there."""
+    if inputs.base is None or (inputs.base.diff is not None and inputs.base.diff.usable):
+        return
+    told = {(finding.code, finding.object) for finding in refused}
+    causes = [
+        finding for finding in _diff_findings(inputs.base, situation) if (finding.code, finding.object) not in told
+    ]
+    if causes:
+        yield Finding(
+            "base-not-compared",
+            Severity.WARNING,
+            "The base branch could not be compared: somebody's own changes may look like this pull request's.",
+            "Mend the base branch first if you need to tell them apart.",
+            detail="\n".join(f"{cause.message} {cause.detail}" for cause in causes),
+            incomplete=True,
+        )
+
+
+def _arriving(look: Look) -> Arriving:
+    kinds = set()
+    for reference, rendered in look.objects.items():
+        spec = rendered.value.get("spec")
+        if (
+            reference.kind == "CustomResourceDefinition"
+            and isinstance(spec, dict)
+            and isinstance(spec.get("names"), dict)
+        ):
+            kinds.add((str(spec.get("group")), str(spec["names"].get("kind"))))
+    return Arriving(
+        frozenset(reference.name for reference in look.objects if reference.kind == "Namespace"),
+        frozenset(kinds),
+        frozenset(reference for reference in look.objects if reference.kind in {"ConfigMap", "Secret"}),
+    )
+
+
+def _recreated(findings: Iterable[Finding], result: Look) -> frozenset[ObjectReference]:
+    """Return the objects that spec.force lets the controller make anew; flux diff only knows the annotation."""
+    named = {finding.object for finding in findings if finding.code == "recreate"}
+    return frozenset(reference for reference in result.objects if replace(reference, group="") in named)
+
+
+def _deletions(inputs: ComparisonInputs, result: Look, evidence: Evidence) -> Deletions:
+    """Take the inventory apart by the spec after the merge and, for a child, by the one before it too."""
+    owner = inputs.kustomization
+    stale = [reference for reference in owner.inventory if reference not in result.objects]
+    found = pruned(owner, stale, bool(inputs.spec.get("prune")), evidence)
+    early = inputs.result_by_live_spec
+    if early is None or not early.build.usable or owner.suspended:
+        return found
+    # The child may see the new commit before its new spec.
+    rendered = look_at(early).objects
+    first = pruned(
+        owner, [item for item in owner.inventory if item not in rendered], bool(owner.spec.get("prune")), evidence
+    )
+    known = {change.object for change in found.changes}
+    note = "with the old spec of the Kustomization, which meets the new commit first"
+    more = tuple(replace(change, notes=(note,)) for change in first.changes if change.object not in known)
+    doomed = {change.object for change in more}
+    kept = tuple(finding for finding in found.findings if finding.object not in doomed or finding.object is None)
+    return Deletions(found.changes + more, kept)
+
+
+def _does_not_build(row: KustomizationReport, inputs: ComparisonInputs, side: Side) -> KustomizationReport:
+    """The result cannot be rendered: an error with its cause, and no changes at all."""
+    findings = run_findings(side.build, Situation(inputs.arriving))
+    if inputs.base is not None and not inputs.base.build.usable:
+        findings = tuple(
+            replace(finding, message=f"{finding.message} So it is on the base branch too.") for finding in findings
+        )
+    state = RowState.FAILING if any(finding.blocks for finding in findings) else RowState.NOT_ANALYSED
+    return replace(row, state=state, findings=findings)
+
+
+def _base_fails(inputs: ComparisonInputs, base: Side) -> Iterator[Finding]:
+    """The result can be rendered, the base cannot: nothing to compare with."""
+    for finding in run_findings(base.build, Situation(inputs.arriving)):
+        if finding.code == "cluster-unavailable":
+            yield finding
+        else:
+            yield Finding(
+                "base-does-not-build",
+                Severity.WARNING,
+                "The base branch does not build, so there is nothing to compare with; the result builds.",
+                "Look at the rendered result, or mend the base branch first.",
+                detail=f"{finding.message} {finding.detail}".strip(),
+                incomplete=True,
+            )
+
+
+def _removed(row: KustomizationReport, inputs: ComparisonInputs) -> KustomizationReport:
+    """The merge removes the Kustomization: everything in its inventory that goes with it."""
+    try:
+        base = look_at(inputs.base) if inputs.base and inputs.base.build.usable else Look(complete=False)
+        applied = look_at(inputs.applied) if inputs.applied and inputs.applied.build.usable else None
+    except UnreadableRenderError:
+        base, applied = Look(complete=False), None
+    evidence = Evidence(base, applied, inputs.live_objects)
+    deletions = removed_with(inputs.kustomization, evidence)
+    changes = tuple(replace(change, origin=Origin.PULL_REQUEST) for change in deletions.changes)
+    return replace(row, state=RowState.REMOVED, changes=changes, findings=deletions.findings)
