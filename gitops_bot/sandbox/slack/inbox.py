@@ -20,6 +20,8 @@ _POLICY = (
 )
 # An uploaded file may hold anything: opened in the browser it gets no script and no origin.
 _FILE_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+# Messages of a channel on the page, without their replies: the newest.
+_SHOWN = 200
 
 
 class Inbox:
@@ -128,9 +130,17 @@ class Inbox:
         return await self.file(request)
 
     def _messages(self, channel: str, user: str) -> Iterator[dict[str, Any]]:
-        warnings = [one for one in self._workspace.warnings if one["user"] == user and one["channel"] == channel]
-        for message in self._workspace.visible(channel, user):
-            yield self._message(message, warnings)
+        warnings = [
+            one
+            for one in self._workspace.warnings
+            if one["user"] == user and one["channel"] == channel and not one["over"]
+        ]
+        messages = list(self._workspace.visible(channel, user))
+        tops = [one.ts for one in messages if one.thread_ts in {"", one.ts}]
+        since = tops[-_SHOWN] if len(tops) > _SHOWN else ""
+        for message in messages:
+            if (message.thread_ts or message.ts) >= since:
+                yield self._message(message, warnings)
 
     def _message(self, message: Message, warnings: list[dict[str, Any]]) -> dict[str, Any]:
         answer = self._workspace.message_json(message)

@@ -56,8 +56,7 @@ class Interactions:
         began = self._workspace.stamp()
         views_before = set(self._workspace.views)
         taken = await self._sockets.deliver("interactive", payload)
-        if not taken.taken:
-            self._warn(user, message, entry)
+        self._warn(user, message, entry, over=taken.taken)
         await self._wait_for_answer(gesture, user, channel, began, views_before)
         return _outcome(taken) | self._seen(user, channel, began, views_before)
 
@@ -219,16 +218,21 @@ class Interactions:
                 one.closed = True
         self._workspace.changed()
 
-    def _warn(self, user: User, message: Message, entry: Mapping[str, Any]) -> None:
-        self._workspace.warnings.append(
-            {
-                "user": user.id,
-                "channel": message.channel,
-                "ts": message.ts,
-                "block_id": entry["block_id"],
-                "action_id": entry["action_id"],
-            }
-        )
+    def _warn(self, user: User, message: Message, entry: Mapping[str, Any], *, over: bool) -> None:
+        """Put up the warning sign on a button; ``over``: take it down, for this press was acknowledged."""
+        where = {
+            "user": user.id,
+            "channel": message.channel,
+            "ts": message.ts,
+            "block_id": entry["block_id"],
+            "action_id": entry["action_id"],
+        }
+        if not over:
+            self._workspace.warnings.append(where | {"over": False})
+        else:
+            for warning in self._workspace.warnings:
+                if warning.items() >= where.items():
+                    warning["over"] = True
         self._workspace.changed()
 
     async def _wait_for_answer(

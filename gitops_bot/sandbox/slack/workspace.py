@@ -60,6 +60,8 @@ class Workspace:
         self.channels: dict[str, Channel] = {}
         # Channel id to its messages by timestamp, oldest first; ephemeral ones among them.
         self.messages: dict[str, dict[str, Message]] = {}
+        # Channel and parent's timestamp to the replies ever made there.
+        self._threads: dict[tuple[str, str], list[Message]] = {}
         self.files: dict[str, StoredFile] = {}
         self.views: dict[str, View] = {}
         self.calls: deque[dict[str, Any]] = deque(maxlen=REMEMBERED)
@@ -154,15 +156,15 @@ class Workspace:
 
     def replies(self, parent: Message) -> list[Message]:
         """Give the replies in a thread, oldest first."""
-        return [
-            message
-            for message in self.visible(parent.channel)
-            if message.thread_ts == parent.ts and message.ts != parent.ts
-        ]
+        there = self.messages[parent.channel]
+        replies = self._threads.get((parent.channel, parent.ts), ())
+        return [reply for reply in replies if reply.ts in there and not reply.ephemeral_for]
 
     def add_message(self, message: Message) -> Message:
         """Put a message into its channel."""
         self.messages[message.channel][message.ts] = message
+        if message.thread_ts and message.thread_ts != message.ts:
+            self._threads.setdefault((message.channel, message.thread_ts), []).append(message)
         self.changed()
         return message
 
