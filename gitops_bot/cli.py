@@ -1,17 +1,30 @@
-"""What a person types."""
+"""What a person types. Each command imports what it needs when it runs, so that ``--help`` answers at once."""
+# ruff: noqa: PLC0415  (imports inside the commands, for the reason above)
 
 import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from gitops_bot import telemetry
-from gitops_bot.config import load_settings
+from gitops_bot import __version__, telemetry
+from gitops_bot.config import load_settings, settings_for_diff
 from gitops_bot.errors import GitopsBotError
+from gitops_bot.journeys.progress_board import ProgressBoard
+from gitops_bot.models.reports import Verdict
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, add_completion=False)
+app = typer.Typer(
+    help="What a pull request would do to a cluster that Flux manages, told before the merge.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    add_completion=False,
+)
 
 SettingsFile = Annotated[
     Path | None,
@@ -21,21 +34,100 @@ SettingsFile = Annotated[
 ]
 
 
+class Output(StrEnum):
+    """How a result is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+OutputOption = Annotated[Output, typer.Option("--output", "-o", help="text for people, json for programs.")]
+
+
 @app.command()
 def run(settings: SettingsFile = None) -> None:
     """Watch pull requests and tell Slack what they would do: the service."""
-    # Kept here: the other commands start faster without it.
-    from gitops_bot.service import run_service  # noqa: PLC0415
+    from gitops_bot.service import run_service
 
     loaded = load_settings(settings)
     telemetry.set_up_logging(loaded.log.level, as_json=loaded.log.format == "json")
     asyncio.run(run_service(loaded))
 
 
+@app.command()
+def diff(
+    url: Annotated[str, typer.Argument(help="The address of the pull request.")],
+    settings: SettingsFile = None,
+    kubeconfig: Annotated[
+        Path | None, typer.Option(help="Without a settings file: the cluster to compare with.")
+    ] = None,
+    context: Annotated[str | None, typer.Option(help="A context of that kubeconfig.")] = None,
+    as_myself: Annotated[
+        bool, typer.Option("--as-myself", help="Run flux with your own rights instead of the diff identity's.")
+    ] = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Print what one pull request would do to the cluster.
+
+    Exit code 0: no effect; 10: changes; 20: blocked, incomplete or held; 1: error; 2: wrong usage.
+    """
+    from gitops_bot.journeys.diff_pull_request import pull_request_of
+    from gitops_bot.service import diff_once
+    from gitops_bot.views import json_report, terminal
+
+    loaded = settings_for_diff(settings, kubeconfig, context)
+    telemetry.set_up_logging("ERROR", as_json=False)
+    repository, number = pull_request_of(url, loaded.github.html_url)
+    board = ProgressBoard(shown=False, quiet=True)
+    with _counting(board):
+        report = asyncio.run(diff_once(loaded, repository, number, board, as_myself=as_myself))
+    if output is Output.JSON:
+        typer.echo(json_report.as_json(report))
+    else:
+        terminal.print_report(report, Console())
+    raise typer.Exit(_EXIT_CODES[report.verdict])
+
+
+# 0 and 10 are complete answers; 20 asks for a person.
+_EXIT_CODES = {
+    Verdict.NO_EFFECT: 0,
+    Verdict.CHANGES: 10,
+    Verdict.BLOCKED: 20,
+    Verdict.INCOMPLETE: 20,
+    Verdict.HELD: 20,
+}
+
+
+@contextmanager
+def _counting(board: ProgressBoard) -> Iterator[None]:
+    """Show on standard error how far the work has come, where a person watches."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status("looking at the pull request") as status:
+
+        def count() -> None:
+            if board.total:
+                status.update(f"looking at {board.done} of {board.total} Kustomizations")
+
+        board.on_change = count
+        yield
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
 def main() -> None:
-    """Run the command line; a failure that we know is told in one line, without a traceback."""
+    """Run the command line; a failure that we know is told in its own words, without a traceback."""
     try:
         app()
     except GitopsBotError as error:
-        Console(stderr=True, soft_wrap=True).print(f"gitops-bot: {error}", style="red", markup=False, highlight=False)
-        raise SystemExit(1) from None
+        console = Console(stderr=True, soft_wrap=True)
+        console.print(f"gitops-bot: {telemetry.without_tokens(str(error))}", style="red", markup=False, highlight=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -250,3 +250,24 @@ def load_settings(file: Path | None) -> Settings:
         return Settings(**content)
     except ValidationError as error:
         raise SettingsError(f"{path}: these settings are wrong:\n{_explain(error)}") from error
+
+
+def settings_for_diff(file: Path | None, kubeconfig: Path | None, context: str | None) -> Settings:
+    """Settings for ``gitops-bot diff``: the settings file, or only a kubeconfig and a token in the environment."""
+    if file is not None or "GITOPS_BOT_SETTINGS" in os.environ:
+        return load_settings(file)
+    found = kubeconfig or Path(os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config")
+    if not found.is_file():
+        raise SettingsError(
+            f"There is no {found}. Name a kubeconfig with --kubeconfig, or a settings file with --settings."
+        )
+    token = os.environ.get("GITHUB_TOKEN") or os.environ.get("GH_TOKEN")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gitops-bot" / "diff"
+    try:
+        return Settings(
+            clusters=(ClusterSettings(name="cluster", kubeconfig=found, context=context),),
+            github=GitHubSettings(token=SecretStr(token) if token else None),
+            store=StoreSettings(folder=cache),
+        )
+    except ValidationError as error:
+        raise SettingsError(f"These settings are wrong:\n{_explain(error)}") from error

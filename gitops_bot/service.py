@@ -19,12 +19,15 @@ from gitops_bot.flux import FluxDoor
 from gitops_bot.git import GitDoor
 from gitops_bot.github import GitHubDoor
 from gitops_bot.journeys.carry_out_click import carry_out_waiting_clicks, receive_click
+from gitops_bot.journeys.diff_pull_request import diff_pull_request
 from gitops_bot.journeys.one_at_a_time import OneAtATime
 from gitops_bot.journeys.patience import Patience
 from gitops_bot.journeys.poll_repositories import poll_repositories
 from gitops_bot.journeys.ports import Doors, Eyes
+from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.journeys.shared_runs import SharedRuns
 from gitops_bot.models.pull_requests import Repository
+from gitops_bot.models.reports import Report
 from gitops_bot.queue import InProcessQueue
 from gitops_bot.slack import SlackDoor
 from gitops_bot.store import Store, open_store
@@ -38,7 +41,7 @@ def _now() -> datetime:
 
 
 @asynccontextmanager
-async def open_eyes(settings: Settings) -> AsyncIterator[Eyes]:
+async def open_eyes(settings: Settings, *, as_myself: bool = False) -> AsyncIterator[Eyes]:
     """Build what it takes to look at pull requests, and close it afterwards."""
     async with AsyncExitStack() as stack:
         github = await stack.enter_async_context(GitHubDoor(settings.github, settings.network))
@@ -50,7 +53,8 @@ async def open_eyes(settings: Settings) -> AsyncIterator[Eyes]:
         )
         flux = await stack.enter_async_context(FluxDoor(settings.flux))
         clusters = [
-            await stack.enter_async_context(ClusterDoor(cluster, settings.network)) for cluster in settings.clusters
+            await stack.enter_async_context(ClusterDoor(cluster, settings.network, as_myself=as_myself))
+            for cluster in settings.clusters
         ]
         yield Eyes(
             github=github,
@@ -66,6 +70,14 @@ async def open_eyes(settings: Settings) -> AsyncIterator[Eyes]:
 
 def _clone_url(html_url: str, repository: Repository) -> str:
     return f"{html_url.rstrip('/')}/{repository.owner}/{repository.name}.git"
+
+
+async def diff_once(
+    settings: Settings, repository: Repository, number: int, board: ProgressBoard, *, as_myself: bool = False
+) -> Report:
+    """Look at one pull request and tell nobody: ``gitops-bot diff``."""
+    async with open_eyes(settings, as_myself=as_myself) as eyes:
+        return await diff_pull_request(eyes, repository, number, board)
 
 
 def settings_digest(settings: Settings) -> str:

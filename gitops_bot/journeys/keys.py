@@ -2,7 +2,7 @@
 
 import hashlib
 
-from gitops_bot.journeys.ports import Doors, Eyes
+from gitops_bot.journeys.ports import Doors
 from gitops_bot.models.pull_requests import PullRequest
 
 

@@ -1,7 +1,5 @@
 """Find what a pull request would do to our clusters, and tell the team."""
 
-import asyncio
-import hashlib
 import secrets
 from dataclasses import replace
 
@@ -11,21 +9,21 @@ from gitops_bot.errors import (
     GitHubRateLimited,
     GitHubUnavailable,
     GitopsBotError,
+    SlackError,
     SlackRateLimited,
     SlackUnavailable,
     StoreError,
 )
-from gitops_bot.journeys.fetch_change import fetch_change
-from gitops_bot.journeys.keys import work_key
-from gitops_bot.journeys.look_at_cluster import look_at_cluster
+from gitops_bot.journeys.keys import message_key, work_key
+from gitops_bot.journeys.look_at_pull_request import look_at_pull_request
 from gitops_bot.journeys.ports import Doors
-from gitops_bot.journeys.report_problem import problem_began, problem_ended
-from gitops_bot.journeys.show_progress import ProgressBoard, shown_progress
+from gitops_bot.journeys.progress_board import ProgressBoard
+from gitops_bot.journeys.show_message import show_message
+from gitops_bot.journeys.show_progress import shown_progress
 from gitops_bot.journeys.tell_pull_request import has_message, tell_newest_report
 from gitops_bot.models.records import Progress, PullRequestRecord, StoredReport
 from gitops_bot.models.reports import ClusterReport, Report, RowState
-from gitops_bot.rules import trust
-from gitops_bot.views import json_report
+from gitops_bot.views import slack_message
 
 log = telemetry.logger(__name__)
 
@@ -50,21 +48,13 @@ async def review_pull_request(doors: Doors, key: str) -> None:
         log.exception("a review failed", pull_request=key)
         telemetry.failures.labels("review_pull_request", type(error).__name__).inc()
         await _failed(doors, key, error)
-    else:
-        await problem_ended(doors, f"pull request {key}")
 
 
 async def _review(doors: Doors, record: PullRequestRecord) -> None:
-    pull, started = record.pull_request, doors.clock()
-    held = trust.reason_to_hold(pull, await doors.github.permission(pull.repository, pull.author))
-    change = await fetch_change(doors, pull, record.base_tip, with_content=not held)
+    pull = record.pull_request
     board = ProgressBoard(shown=await has_message(doors, pull.key), quiet=await _only_looked_at_again(doors, record))
     async with shown_progress(doors, pull, board):
-        clusters = await asyncio.gather(
-            *(look_at_cluster(doors, cluster, change, board, held=held) for cluster in doors.clusters)
-        )
-    report = Report(pull, record.base_tip, tuple(clusters), started)
-    report = replace(report, digest=hashlib.sha256(json_report.content_to_digest(report).encode()).hexdigest())
+        report = await look_at_pull_request(doors, pull, record.base_tip, board)
     if await _moved_meanwhile(doors, record):
         log.info("the pull request moved while it was looked at", pull_request=pull.key)
         return
@@ -120,17 +110,23 @@ def _worth_a_message(report: Report) -> bool:
 
 
 async def _failed(doors: Doors, key: str, error: Exception) -> None:
-    """Count a failure; after some the pull request is parked with a reason that people can see."""
+    """Count a failure and show it; after some the pull request is left alone until it moves or somebody asks."""
     record = await doors.store.pull_request(key)
     if record is None:
         return
+    known = isinstance(error, GitopsBotError)
+    problem = str(error) if known else f"A fault of gitops-bot ({type(error).__name__}); its log has the details."
     failures = record.failures + 1
-    known = (
-        error if isinstance(error, GitopsBotError) else GitopsBotError(f"a fault of gitops-bot: {type(error).__name__}")
-    )
-    progress = Progress.PARKED if failures >= MOST_FAILURES else record.progress
+    gives_up = failures >= MOST_FAILURES
+    progress = Progress.PARKED if gives_up else record.progress
     await doors.store.save_pull_request(
-        replace(record, failures=failures, problem=str(known), progress=progress), doors.clock()
+        replace(record, failures=failures, problem=problem, progress=progress), doors.clock()
     )
-    if progress is Progress.PARKED:
-        await problem_began(doors, f"pull request {key}", known)
+    message = slack_message.failure_message(
+        record.pull_request, problem, key=message_key(doors, key), gives_up=gives_up
+    )
+    try:
+        async with doors.one_at_a_time.alone(f"message {key}"):
+            await show_message(doors, doors.channel, message)
+    except SlackError as slack_error:
+        log.warning("could not show a failure", pull_request=key, reason=str(slack_error))

@@ -8,6 +8,7 @@ from gitops_bot import telemetry
 from gitops_bot.errors import SlackError
 from gitops_bot.journeys.keys import message_key
 from gitops_bot.journeys.ports import Doors
+from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.journeys.show_message import show_message
 from gitops_bot.models.pull_requests import PullRequest
 from gitops_bot.views import slack_message
@@ -18,26 +19,6 @@ log = telemetry.logger(__name__)
 _PATIENCE = 2.0
 # Seconds between two edits: chat.update allows some 50 a minute for all messages together.
 _BETWEEN = 4.0
-
-
-class ProgressBoard:
-    """How many Kustomizations are to be looked at, and how many have been."""
-
-    def __init__(self, *, shown: bool, quiet: bool) -> None:
-        self.total = 0
-        self.done = 0
-        # Whether the pull request has a message: it must then be brought to an end.
-        self.shown = shown
-        # Whether a report that is still right would be overwritten by the counting.
-        self.quiet = quiet
-
-    def expect(self, number: int) -> None:
-        """Add Kustomizations to look at."""
-        self.total += number
-
-    def finished(self) -> None:
-        """Count one that has been looked at."""
-        self.done += 1
 
 
 @asynccontextmanager
@@ -60,7 +41,9 @@ async def _tell(doors: Doors, pull: PullRequest, board: ProgressBoard, over: asy
         if not board.total:
             pause = 0.2
             continue
-        message = slack_message.progress_message(pull, board.done, board.total, key=message_key(doors, pull.key))
+        message = slack_message.progress_message(
+            pull, key=message_key(doors, pull.key), done=board.done, total=board.total
+        )
         try:
             async with doors.one_at_a_time.alone(f"message {pull.key}"):
                 await show_message(doors, doors.channel, message)

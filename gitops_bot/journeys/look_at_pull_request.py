@@ -1,0 +1,26 @@
+"""What would a pull request do to each of our clusters? The same answer for the service and the command line."""
+
+import asyncio
+import hashlib
+from dataclasses import replace
+
+from gitops_bot.journeys.fetch_change import fetch_change
+from gitops_bot.journeys.look_at_cluster import look_at_cluster
+from gitops_bot.journeys.ports import Eyes
+from gitops_bot.journeys.progress_board import ProgressBoard
+from gitops_bot.models.pull_requests import PullRequest
+from gitops_bot.models.reports import Report
+from gitops_bot.rules import trust
+from gitops_bot.views import json_report
+
+
+async def look_at_pull_request(eyes: Eyes, pull: PullRequest, base_tip: str, board: ProgressBoard) -> Report:
+    """Make the report: all clusters side by side."""
+    started = eyes.clock()
+    held = trust.reason_to_hold(pull, await eyes.github.permission(pull.repository, pull.author))
+    change = await fetch_change(eyes, pull, base_tip, with_content=not held)
+    clusters = await asyncio.gather(
+        *(look_at_cluster(eyes, cluster, change, board, held=held) for cluster in eyes.clusters)
+    )
+    report = Report(pull, base_tip, tuple(clusters), started)
+    return replace(report, digest=hashlib.sha256(json_report.content_to_digest(report).encode()).hexdigest())
