@@ -1,0 +1,56 @@
+"""Fixtures with real parts; each is started at its first use and lives as long as its xdist worker.
+
+``tools``         a `Toolbox`: ``tools.path("flux")`` and so on are the programs; ``tools.files["flux"]`` has version,
+                  sha256 and origin
+``cluster``       a running `gitops_bot.sandbox.cluster.Cluster` (kube-apiserver, controller-manager, Flux's CRDs,
+                  source-controller, kustomize-controller): ``cluster.kubeconfig`` (administrator), ``cluster.api_url``,
+                  ``cluster.ca_file``, ``cluster.apply_text(yaml)``, ``cluster.apply_secret(namespace, name, values)``,
+                  ``cluster.api`` (`KubernetesApi`: ``get(path)``, ``call(method, path, body=...)``,
+                  ``apply(documents, manager=...)``, ``patch(path, change, manager="kubectl-label")``),
+                  ``cluster.service_account_kubeconfig(namespace, name)``,
+                  ``cluster.wait_until(condition, seconds=..., what="...")``
+``two_clusters``  two of them, named ``first`` and ``second``
+``namespace``     a new namespace in ``cluster`` (its name), so that tests do not meet; deleted afterwards
+
+All calls block, also in async tests: they take milliseconds.
+"""
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+from real_cluster import running_clusters, toolbox
+
+from gitops_bot.sandbox.cluster import Cluster
+from gitops_bot.sandbox.tools.bring import Toolbox
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "tests/real/" in item.path.as_posix():
+            item.add_marker(pytest.mark.real)
+
+
+@pytest.fixture(scope="session")
+def tools() -> Toolbox:
+    return toolbox()
+
+
+@pytest.fixture(scope="session")
+def cluster(tools: Toolbox) -> Iterator[Cluster]:
+    with running_clusters(tools, "production") as clusters:
+        yield clusters[0]
+
+
+@pytest.fixture(scope="session")
+def two_clusters(tools: Toolbox) -> Iterator[list[Cluster]]:
+    with running_clusters(tools, "first", "second") as clusters:
+        yield clusters
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> Iterator[str]:
+    name = f"test-{secrets.token_hex(4)}"
+    cluster.api.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}])
+    yield name
+    cluster.api.call("DELETE", f"/api/v1/namespaces/{name}")

@@ -1,0 +1,39 @@
+"""Real clusters for tests: see tests/real/conftest.py for the fixtures that give them."""
+
+import asyncio
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from gitops_bot.sandbox.cluster import Cluster
+from gitops_bot.sandbox.ports import Ports
+from gitops_bot.sandbox.processes import Supervisor
+from gitops_bot.sandbox.tools.bring import Toolbox, bring_tools, cached_toolbox
+
+
+def toolbox() -> Toolbox:
+    """Give the programs, bringing what is missing: minutes the first time, so `make test` brings them first."""
+    return cached_toolbox() or asyncio.run(bring_tools(progress=lambda _tool, _text: None))
+
+
+@contextlib.contextmanager
+def running_clusters(tools: Toolbox, *names: str, flux: bool = True) -> Iterator[list[Cluster]]:
+    """Start clusters side by side (5 s for one) and end every process of theirs afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="gitops-bot-cluster-"))
+    supervisor, ports = Supervisor(folder), Ports()
+    clusters = [Cluster(name, folder / name, tools, supervisor, ports) for name in names]
+    try:
+        asyncio.run(_start(clusters, flux=flux))
+        yield clusters
+    finally:
+        for cluster in clusters:
+            cluster.stop()
+        supervisor.stop()
+        ports.release()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _start(clusters: list[Cluster], *, flux: bool) -> None:
+    await asyncio.gather(*(asyncio.to_thread(cluster.start, flux=flux) for cluster in clusters))
