@@ -1,1 +1,5 @@
-"""TODO."""
+"""Slack: post, update, listen. Knows slack-sdk and nothing of what is said."""
+
+from gitops_bot.slack.door import ChannelFacts, Identity, SlackDoor
+
+__all__ = ["ChannelFacts", "Identity", "SlackDoor"]

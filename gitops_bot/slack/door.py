@@ -1,0 +1,273 @@
+"""The door to Slack: post, update, look up, upload, listen. Nothing is repeated that others can see."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import aiohttp
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from gitops_bot import telemetry
+from gitops_bot.config import NetworkSettings, SlackSettings
+from gitops_bot.errors import SlackRateLimited
+from gitops_bot.models.chat import ChatFile, ChatMessage, PostedMessage
+from gitops_bot.rules.cleaning import clean
+from gitops_bot.slack.network import certificates, proxy_for
+from gitops_bot.slack.sockets import OnClick, Sockets, library_log
+from gitops_bot.slack.translation import FOREIGN_ERRORS, translate
+
+log = telemetry.logger(__name__)
+
+EVENT_TYPE = "gitops_bot"
+# Seconds for one call; a post that takes longer is in doubt.
+_TIMEOUT = 20
+# How far back a lost message is looked for: pages of this many messages.
+_PAGE = 200
+_PAGES = 10
+# A read that is refused for its rate waits and tries again, as long as this in all (seconds).
+_LONGEST_WAIT = 90.0
+# https://docs.slack.dev/reference/block-kit/composition-objects/text-object
+_LONGEST_WHISPER = 3_000
+# Slack shows larger snippets as plain files ("snippet_too_large").
+_SNIPPET_BYTES = 1_000_000
+_SNIPPETS = {"diff": "diff", "text": "text"}
+# No call makes links, mentions or previews of what it finds in the text.
+_INERT: Mapping[str, Any] = {"parse": "none", "link_names": False, "unfurl_links": False, "unfurl_media": False}
+
+Answer = Awaitable[AsyncSlackResponse]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who the bot token belongs to, and what it may do."""
+
+    team: str
+    user: str
+    bot: str
+    scopes: frozenset[str]
+
+
+@dataclass(frozen=True)
+class ChannelFacts:
+    """What decides whether the bot can and should write to a channel."""
+
+    name: str
+    is_member: bool
+    is_archived: bool
+    # Shared with another organisation by Slack Connect.
+    is_shared: bool
+
+
+class SlackDoor:
+    """Chat of journeys/ports.py, and the sockets that clicks arrive on."""
+
+    def __init__(self, settings: SlackSettings, network: NetworkSettings) -> None:
+        self._settings = settings
+        self._network = network
+        self._web = AsyncWebClient(
+            base_url=settings.api_url,
+            timeout=_TIMEOUT,
+            ssl=certificates(network),
+            # The library's own handler posts again after a lost connection.
+            retry_handlers=[],
+            logger=library_log(),
+        )
+        # After construction: with None, the library would take one from the environment.
+        self._web.proxy = proxy_for(settings.api_url, network)
+        self._identity: Identity | None = None
+        self._sockets = Sockets(
+            web=self._web, app_token=settings.read_app_token, proxy_for=lambda address: proxy_for(address, network)
+        )
+
+    def __repr__(self) -> str:
+        return f"SlackDoor({self._settings.api_url!r})"
+
+    @property
+    def connected(self) -> bool:
+        """Whether clicks can arrive: at least one socket is open."""
+        return self._sockets.connected
+
+    @property
+    def problem(self) -> str:
+        """What keeps the sockets from opening, in words; "" when nothing does."""
+        return self._sockets.problem
+
+    async def start(self, on_click: OnClick) -> None:
+        """Listen for clicks. Each is acknowledged only after ``on_click`` has returned.
+
+        Comes back at once: Slack being away is no reason not to work, ``connected`` tells.
+        """
+        self._sockets.start(on_click)
+
+    async def stop(self) -> None:
+        """Close everything. May be called twice, and without start."""
+        await self._sockets.stop()
+        if self._web.session is not None:
+            await self._web.session.close()
+            self._web.session = None
+
+    async def post(self, channel: str, message: ChatMessage, *, thread: str = "") -> PostedMessage:
+        """Post once. SlackUnavailable: it may be there; look with ``find`` before posting again."""
+        answer = await self._call(
+            "chat.postMessage",
+            lambda: self._web.chat_postMessage(
+                channel=channel, thread_ts=thread or None, **_content(message), **_INERT
+            ),
+        )
+        return PostedMessage(str(answer["channel"]), str(answer["ts"]))
+
+    async def update(self, posted: PostedMessage, message: ChatMessage) -> None:
+        """Replace a message of ours."""
+        await self._call(
+            "chat.update",
+            lambda: self._web.chat_update(
+                channel=posted.channel, ts=posted.timestamp, parse="none", link_names=False, **_content(message)
+            ),
+        )
+
+    async def find(self, channel: str, key: str) -> PostedMessage | None:
+        """Our message whose metadata carries this key, newest first in the channel's recent history."""
+        return (await self._scan(channel, until=key)).get(key)
+
+    async def known_messages(self, channel: str) -> Mapping[str, PostedMessage]:
+        """All messages of ours in the channel's recent history by their keys; of two with one key the newest."""
+        return await self._scan(channel)
+
+    async def files_in_thread(self, posted: PostedMessage) -> frozenset[str]:
+        """Names of the files of ours that stand in the thread of a message."""
+        us = await self.identity()
+        names: set[str] = set()
+        call = partial(self._web.conversations_replies, channel=posted.channel, ts=posted.timestamp, limit=_PAGE)
+        async for message in self._pages("conversations.replies", call):
+            files = message.get("files") or ()
+            names.update(str(file.get("name")) for file in files if file.get("user") == us.user)
+        return frozenset(names)
+
+    async def upload(self, posted: PostedMessage, file: ChatFile) -> str:
+        """Put a file into the thread of a message; returns Slack's file id."""
+        snippet = _SNIPPETS.get(file.kind) if len(file.content) <= _SNIPPET_BYTES else None
+        answer = await self._call(
+            "files.completeUploadExternal",
+            lambda: self._web.files_upload_v2(
+                filename=file.name,
+                title=file.title,
+                content=file.content,
+                snippet_type=snippet,
+                channel=posted.channel,
+                thread_ts=posted.timestamp,
+            ),
+        )
+        return str(answer["files"][0]["id"])
+
+    async def whisper(self, channel: str, user: str, text: str) -> None:
+        """Tell one person something that only they see; nothing in it is parsed. Not guaranteed by Slack."""
+        said = clean(text)
+        if len(said) > _LONGEST_WHISPER:
+            said = f"{said[: _LONGEST_WHISPER - 1]}…"
+        words = {"type": "plain_text", "text": said or "-", "emoji": False}
+        fallback = said.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        await self._call(
+            "chat.postEphemeral",
+            lambda: self._web.chat_postEphemeral(
+                channel=channel,
+                user=user,
+                text=fallback,
+                blocks=[{"type": "section", "text": words}],
+                parse="none",
+                link_names=False,
+            ),
+        )
+
+    async def open_dialog(self, trigger_id: str, view: Mapping[str, object]) -> str:
+        """Open a modal within 3 s of the click; returns the view's id."""
+        answer = await self._call("views.open", lambda: self._web.views_open(trigger_id=trigger_id, view=dict(view)))
+        return str(answer["view"]["id"])
+
+    async def identity(self) -> Identity:
+        """Who we are; asked once."""
+        if self._identity is None:
+            answer = await self._read("auth.test", self._web.auth_test)
+            scopes = str(answer.headers.get("x-oauth-scopes") or answer.headers.get("X-OAuth-Scopes") or "")
+            self._identity = Identity(
+                team=str(answer["team_id"]),
+                user=str(answer["user_id"]),
+                bot=str(answer["bot_id"]),
+                scopes=frozenset(scope.strip() for scope in scopes.split(",") if scope.strip()),
+            )
+        return self._identity
+
+    async def channel_facts(self, channel: str) -> ChannelFacts:
+        """What ``check`` wants to know of a channel. Needs channels:read (or groups:read)."""
+        answer = await self._read("conversations.info", lambda: self._web.conversations_info(channel=channel))
+        known = answer["channel"]
+        return ChannelFacts(
+            name=str(known.get("name") or ""),
+            is_member=bool(known.get("is_member")),
+            is_archived=bool(known.get("is_archived")),
+            is_shared=bool(known.get("is_ext_shared") or known.get("is_pending_ext_shared")),
+        )
+
+    async def _scan(self, channel: str, until: str = "") -> dict[str, PostedMessage]:
+        """Read the channel's history, newest first, as far back as allowed or until a key is found."""
+        us = await self.identity()
+        found: dict[str, PostedMessage] = {}
+        call = partial(self._web.conversations_history, channel=channel, limit=_PAGE, include_all_metadata=True)
+        async for message in self._pages("conversations.history", call):
+            key = _key(message, us)
+            if key:
+                found.setdefault(key, PostedMessage(channel, str(message["ts"])))
+            if key and key == until:
+                break
+        return found
+
+    async def _pages(self, method: str, call: Callable[..., Answer]) -> AsyncIterator[Mapping[str, Any]]:
+        """Give the messages of a paged method, as far as we look."""
+        cursor = ""
+        for _ in range(_PAGES):
+            answer = await self._read(method, partial(call, cursor=cursor or None))
+            for message in answer.get("messages") or ():
+                yield message
+            cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
+            if not cursor:
+                break
+
+    async def _read(self, method: str, call: Callable[[], Answer]) -> AsyncSlackResponse:
+        """Call a method that changes nothing: it may wait for its turn and be repeated."""
+        waited = 0.0
+        while True:
+            try:
+                return await self._call(method, call)
+            except SlackRateLimited as error:
+                waited += error.retry_after
+                if waited > _LONGEST_WAIT:
+                    raise
+                log.info("Slack asks to wait", method=method, seconds=error.retry_after)
+                await asyncio.sleep(error.retry_after)
+
+    async def _call(self, method: str, call: Callable[[], Answer]) -> AsyncSlackResponse:
+        """Call once, with the token as it is now, and translate what goes wrong."""
+        self._web.token = self._settings.read_bot_token()
+        if self._web.session is None or self._web.session.closed:
+            self._web.session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT))
+        try:
+            return await call()
+        except FOREIGN_ERRORS as error:
+            raise translate(error, method) from error
+
+
+def _content(message: ChatMessage) -> dict[str, Any]:
+    content: dict[str, Any] = {"text": message.text, "blocks": [dict(block) for block in message.blocks]}
+    if message.key:
+        content["metadata"] = {"event_type": EVENT_TYPE, "event_payload": {"key": message.key}}
+    return content
+
+
+def _key(message: Mapping[str, Any], us: Identity) -> str:
+    """Give the key of a message of ours, "" for any other: metadata alone could be somebody else's."""
+    metadata = message.get("metadata") or {}
+    if message.get("bot_id") != us.bot or metadata.get("event_type") != EVENT_TYPE:
+        return ""
+    return str((metadata.get("event_payload") or {}).get("key") or "")

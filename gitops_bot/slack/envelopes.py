@@ -1,0 +1,91 @@
+"""What comes over the socket, as values: an envelope's payload in, a Click out. No I/O."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from gitops_bot.models.chat import Click, PostedMessage
+
+
+def read_click(payload: Mapping[str, Any]) -> Click | None:
+    """Read an interactive payload; None for a kind that we do not offer, or one that makes no sense.
+
+    The key is made of what a replay repeats: a press is told by who, when and on what.
+    https://docs.slack.dev/reference/interaction-payloads
+    """
+    try:
+        if payload["type"] == "block_actions":
+            return _press(payload)
+        if payload["type"] == "view_submission":
+            return _submission(payload)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+        return None
+    return None
+
+
+def _press(payload: Mapping[str, Any]) -> Click:
+    action = payload["actions"][0]
+    container = payload["container"]
+    channel = str(container.get("channel_id") or "")
+    timestamp = str(container.get("message_ts") or "")
+    parts = (payload["user"]["id"], action["action_id"], action["block_id"], action["action_ts"], channel, timestamp)
+    return Click(
+        key=_key("press", *parts),
+        action=str(action["action_id"]),
+        value=_chosen(action),
+        message=PostedMessage(channel, timestamp),
+        response_url=str(payload.get("response_url") or ""),
+        at=datetime.fromtimestamp(float(action["action_ts"]), UTC),
+        inputs=_inputs(payload.get("state") or {}),
+        **_person(payload),
+    )
+
+
+def _submission(payload: Mapping[str, Any]) -> Click:
+    view = payload["view"]
+    state = view.get("state") or {}
+    # A view's hash changes with each version of it; what was typed tells two submissions of one version apart.
+    typed = json.dumps(state, sort_keys=True)
+    return Click(
+        key=_key("submission", payload["user"]["id"], view["id"], view.get("hash") or "", typed),
+        action=str(view["callback_id"]),
+        value=str(view.get("private_metadata") or ""),
+        message=PostedMessage("", ""),
+        inputs=_inputs(state),
+        **_person(payload),
+    )
+
+
+def _person(payload: Mapping[str, Any]) -> dict[str, Any]:
+    user, team, enterprise = payload["user"], payload.get("team") or {}, payload.get("enterprise") or {}
+    return {
+        "user": str(user["id"]),
+        # A guest of another workspace brings their own team id.
+        "team": str(user.get("team_id") or team.get("id") or ""),
+        "enterprise": str(enterprise.get("id") or ""),
+        "trigger_id": str(payload.get("trigger_id") or ""),
+    }
+
+
+def _chosen(element: Mapping[str, Any]) -> str:
+    """Give what was pressed, chosen or typed."""
+    option = element.get("selected_option")
+    if isinstance(option, Mapping):
+        return str(option.get("value") or "")
+    several = element.get("selected_options")
+    if isinstance(several, list):
+        return "\n".join(str(one["value"]) for one in several)
+    names = ("value", "selected_user", "selected_channel", "selected_conversation", "selected_date", "selected_time")
+    return next((str(element[name]) for name in names if element.get(name) is not None), "")
+
+
+def _inputs(state: Mapping[str, Any]) -> Mapping[str, str]:
+    """Give a dialog's fields by their action id."""
+    values = state.get("values") or {}
+    return {action: _chosen(element) for block in values.values() for action, element in block.items()}
+
+
+def _key(*parts: object) -> str:
+    return hashlib.sha256(json.dumps([str(part) for part in parts]).encode()).hexdigest()[:32]

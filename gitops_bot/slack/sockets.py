@@ -1,0 +1,244 @@
+"""Socket Mode: two sockets kept open, each click handed on before it is acknowledged.
+
+slack-sdk's own reconnecting closes the old socket before it opens the new one, and tries one
+address for ever (https://github.com/slackapi/python-slack-sdk/issues/1110). So a socket is never
+mended here: its successor is opened first, then it is closed.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import random
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.web.async_client import AsyncWebClient
+
+from gitops_bot import telemetry
+from gitops_bot.errors import GitopsBotError, SlackRateLimited
+from gitops_bot.models.chat import Click
+from gitops_bot.slack.envelopes import read_click
+from gitops_bot.slack.translation import FOREIGN_ERRORS, translate
+
+log = telemetry.logger(__name__)
+
+OnClick = Callable[[Click], Awaitable[None]]
+
+# Two, so that a refresh of one, which Slack asks for every few hours, loses no click.
+# https://github.com/slackapi/bolt-python/issues/1071
+_SOCKETS = 2
+# Seconds. Slack shows a warning when there is no acknowledgement after 3.
+_TIME_TO_STORE = 2.5
+# Seconds for the whole way to an open socket, and the longest pause between two tries.
+_TIME_TO_CONNECT = 10.0
+_LONGEST_PAUSE = 30.0
+# Seconds between two pings; four without a pong and the socket is given up.
+_PING = 5.0
+# Seconds between two looks at a socket's health.
+_LOOK = 0.5
+
+
+def library_log() -> logging.Logger:
+    """Give the library a log of its own, without tracebacks and without the ticket in a socket's address."""
+
+    def quiet(record: logging.LogRecord) -> bool:
+        record.msg, record.args = re.sub(r"\?\S+", "?…", record.getMessage()), ()
+        record.exc_info = record.exc_text = None
+        return True
+
+    library = logging.getLogger(f"{__name__}.library")
+    library.setLevel(logging.WARNING)
+    if not library.filters:
+        library.addFilter(quiet)
+    return library
+
+
+class _Socket(SocketModeClient):
+    """One web socket of slack-sdk, from open to closed; what it hears goes straight to ``heard``."""
+
+    def __init__(self, *, web: AsyncWebClient, app_token: str, heard: Callable[["_Socket", str], None]) -> None:
+        super().__init__(
+            app_token=app_token,
+            logger=library_log(),
+            web_client=web,
+            auto_reconnect_enabled=False,
+            ping_interval=_PING,
+        )
+        self._heard = heard
+        self.hello = asyncio.Event()
+        # Slack wants the socket replaced.
+        self.leaving = asyncio.Event()
+
+    async def enqueue_message(self, message: str) -> None:
+        """Hand on what arrives. The library would keep no hold of the task that works on it."""
+        self._heard(self, message)
+
+    async def connect_to_new_endpoint(self, force: bool = False) -> None:  # noqa: FBT001, FBT002 - the library's own
+        """Do not: the supervisor opens a successor."""
+        del force
+        self.leaving.set()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether clicks can arrive here."""
+        return self.hello.is_set() and not self.closed and not self.is_cut
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the line is gone."""
+        return self.current_session is None or self.current_session.closed
+
+
+class Sockets:
+    """Keeps the sockets open, and turns what arrives into clicks."""
+
+    def __init__(
+        self, *, web: AsyncWebClient, app_token: Callable[[], str], proxy_for: Callable[[str], str | None]
+    ) -> None:
+        self._web = web
+        self._app_token = app_token
+        self._proxy_for = proxy_for
+        self._on_click: OnClick | None = None
+        self._keepers: list[asyncio.Task[None]] = []
+        self._open: set[_Socket] = set()
+        self._busy: set[asyncio.Task[None]] = set()
+        # What keeps the sockets from opening, in words; "" when nothing does.
+        self.problem = ""
+        # How many sockets Slack counts for this app, ours included: more than ours and another program listens too.
+        self.counted_by_slack = 0
+
+    @property
+    def connected(self) -> bool:
+        """Whether at least one socket is open."""
+        return any(socket.is_open for socket in self._open)
+
+    def start(self, on_click: OnClick) -> None:
+        """Begin to listen; comes back at once, ``connected`` tells when it works."""
+        self._on_click = on_click
+        self._keepers = [
+            asyncio.create_task(self._keep(number), name=f"Slack socket {number} of {_SOCKETS}")
+            for number in range(1, _SOCKETS + 1)
+        ]
+
+    async def stop(self) -> None:
+        """Close the sockets; clicks that are being stored are waited for."""
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+        self._keepers = []
+        if self._busy:
+            await asyncio.wait(self._busy, timeout=_TIME_TO_STORE)
+        await asyncio.gather(*(self._close(socket) for socket in list(self._open)))
+
+    async def _keep(self, number: int) -> None:
+        """Hold one socket open for ever: open, watch, open the next, close the old."""
+        old: _Socket | None = None
+        failures = 0
+        while True:
+            try:
+                new = await self._connect()
+            except Exception as error:  # noqa: BLE001 - whatever it is: without a socket nobody can press anything
+                failures += 1
+                words = str(error) if isinstance(error, GitopsBotError) else f"a fault of ours: {error!r}"
+                if self.problem != words:
+                    log.warning("no Slack socket", socket=number, reason=words)
+                self.problem = words
+                await asyncio.sleep(_pause(error, failures))
+                continue
+            self.problem, failures = "", 0
+            if old is not None:
+                await self._close(old)
+            old = new
+            await self._watch(new)
+            log.info("a Slack socket is replaced", socket=number, asked_for=new.leaving.is_set())
+            if new.is_cut:
+                # Nothing to hand over; and a socket that is cut at once must not be replaced in a tight loop.
+                await asyncio.sleep(_LOOK)
+
+    async def _connect(self) -> _Socket:
+        """Open one socket and wait for its hello; SlackError when that fails."""
+        socket = _Socket(web=self._web, app_token=self._app_token(), heard=self._hear)
+        self._open.add(socket)
+        try:
+            async with asyncio.timeout(_TIME_TO_CONNECT):
+                answer = await self._web.apps_connections_open(app_token=socket.app_token)
+                socket.wss_uri = str(answer["url"])
+                socket.proxy = self._proxy_for(socket.wss_uri)
+                await socket.connect()  # type: ignore[no-untyped-call]
+                await socket.hello.wait()
+        except FOREIGN_ERRORS as error:
+            await self._close(socket)
+            raise translate(error, "apps.connections.open") from error
+        except BaseException:
+            await self._close(socket)
+            raise
+        return socket
+
+    async def _watch(self, socket: _Socket) -> None:
+        """Come back when a socket should be replaced: Slack says so, it is cut, or it is silent."""
+        while not socket.leaving.is_set() and await socket.is_connected():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(socket.leaving.wait(), _LOOK)
+
+    async def _close(self, socket: _Socket) -> None:
+        self._open.discard(socket)
+        with contextlib.suppress(*FOREIGN_ERRORS):
+            await asyncio.wait_for(socket.close(), timeout=_TIME_TO_STORE)  # type: ignore[no-untyped-call]
+        tasks = [socket.message_processor, socket.current_session_monitor, socket.message_receiver]
+        await asyncio.gather(*(task for task in tasks if task is not None), return_exceptions=True)
+
+    def _hear(self, socket: _Socket, text: str) -> None:
+        """Take one frame.
+
+        https://docs.slack.dev/apis/events-api/using-socket-mode
+        """
+        try:
+            frame = json.loads(text)
+            kind = frame["type"]
+        except (ValueError, KeyError, TypeError):
+            return
+        if kind == "hello":
+            socket.hello.set()
+            self.counted_by_slack = int(frame.get("num_connections") or 0)
+        elif kind == "disconnect":
+            socket.leaving.set()
+        elif "envelope_id" in frame:
+            task = asyncio.create_task(self._take(socket, frame), name=f"Slack envelope {frame['envelope_id']}")
+            self._busy.add(task)
+            task.add_done_callback(self._busy.discard)
+
+    async def _take(self, socket: _Socket, frame: dict[str, Any]) -> None:
+        """Store a click, then acknowledge it. Not stored: no acknowledgement, and Slack warns the person."""
+        if frame["type"] == "interactive":
+            payload = frame.get("payload") or {}
+            click = read_click(payload)
+            if click is None and payload.get("type") != "view_closed":
+                log.warning("Slack sent an interaction that is not known here", kind=str(payload.get("type"))[:40])
+                return
+            if click is not None and not await self._stored(click):
+                return
+        try:
+            await socket.send_socket_mode_response({"envelope_id": frame["envelope_id"]})
+        except FOREIGN_ERRORS as error:
+            log.warning("a click is stored but could not be acknowledged", reason=type(error).__name__)
+
+    async def _stored(self, click: Click) -> bool:
+        assert self._on_click is not None  # noqa: S101 - no socket is open before start()
+        try:
+            async with asyncio.timeout(_TIME_TO_STORE):
+                await self._on_click(click)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the click is not stored and must not be acknowledged
+            log.error("a click could not be stored", action=click.action, user=click.user, reason=repr(error))  # noqa: TRY400 - one line is enough, and no values
+            return False
+        return True
+
+
+def _pause(error: Exception, failures: int) -> float:
+    """Seconds before the next try: what Slack asks for, or longer each time, and not all at once."""
+    if isinstance(error, SlackRateLimited):
+        return error.retry_after
+    longest: float = min(0.5 * 2 ** min(failures, 6), _LONGEST_PAUSE)
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
