@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -99,6 +100,8 @@ class Supervisor:
             raise SandboxError(
                 f"{folder} is in use by a running sandbox. Stop that one, or give this one a folder with --state."
             ) from None
+        # Clusters start side by side, each in a thread.
+        self._mutex = threading.Lock()
         self._processes: list[Process] = []
         self._finish_leftovers()
         # PR_SET_PDEATHSIG watches the thread that forked, not the process: this thread lives as long as we do.
@@ -118,8 +121,9 @@ class Supervisor:
         log.parent.mkdir(parents=True, exist_ok=True)
         process = self._spawner.submit(self._fork, name, arguments, dict(environment), folder, log).result()
         process.grace = grace
-        self._processes.append(process)
-        self._write_list()
+        with self._mutex:
+            self._processes.append(process)
+            self._write_list()
         return process
 
     @staticmethod
@@ -166,21 +170,24 @@ class Supervisor:
 
     def ended(self) -> list[Process]:
         """Give the processes that ended although nobody asked them to."""
-        return [process for process in self._processes if not process.is_running()]
+        with self._mutex:
+            return [process for process in self._processes if not process.is_running()]
 
     def stop_one(self, process: Process) -> None:
         """End one process and its group."""
         self._end([process])
-        self._processes.remove(process)
-        self._write_list()
+        with self._mutex:
+            self._processes.remove(process)
+            self._write_list()
 
     def stop(self) -> None:
         """End everything, the last started first, and give the folder back. Can be called twice."""
         if self._lock < 0:
             return
-        self._end(list(reversed(self._processes)))
-        self._processes.clear()
-        self._write_list()
+        with self._mutex:
+            self._end(list(reversed(self._processes)))
+            self._processes.clear()
+            self._write_list()
         self._spawner.shutdown()
         os.close(self._lock)
         self._lock = -1
