@@ -7,10 +7,11 @@ no text of a pull request can make a link, an image, a mention or HTML, or end a
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from gitops_bot.models.changes import ResourceChange
 from gitops_bot.models.reports import ClusterReport, Finding, Report, RowState
 from gitops_bot.rules.cleaning import clean
 from gitops_bot.views.lines import Line, Mark, Measure, foreign_changes, object_lines, own_changes
-from gitops_bot.views.summary import Group, besides, groups, headline, row_sign, sentence, sign, tally, tally_row
+from gitops_bot.views.summary import Group, groups, headline, remarks, row_sign, sentence, sign, tally, tally_row
 from gitops_bot.views.text import and_more, code_span, fence, fence_length, short_commit, shorten, shorten_line, size
 from gitops_bot.views.words import ROW_STATES, SEVERITIES, as_of, join, plural, verdict_words
 
@@ -54,7 +55,7 @@ def comment(report: Report, *, marker: str) -> str:
         marker,
         f"### {sign(report.verdict, counts)} {said} in {where}",
         _facts(report),
-        verdict_words(report.verdict, len(report.clusters)) + _besides(besides(counts)),
+        " ".join([verdict_words(report.verdict, len(report.clusters)), *remarks(counts)]),
     ]
     parts += _clusters(report.clusters)
     room = LIMIT - _RESERVE - sum(size(part) + 2 for part in parts)
@@ -71,10 +72,10 @@ def comment(report: Report, *, marker: str) -> str:
 
 def approval_body(report: Report, *, person: str, marker: str) -> str:
     """Write the body of a review: who approves which commit on the strength of what."""
-    counts = tally(report.clusters)
-    return (f"Approved by @{person} in Slack" if code_span(person, "") else "Approved in Slack") + (
-        f", for exactly {report.pull_request.head_sha}.\n\n"
-        f"What was shown: {headline(report.verdict, counts)}, {as_of(report.looked_at)}.\n\n"
+    said = headline(report.verdict, tally(report.clusters))
+    return (
+        f"Approved by {code_span(person, 'somebody')} in Slack, for exactly {report.pull_request.head_sha}.\n\n"
+        f"What was shown: {said}, {as_of(report.looked_at)}.\n\n"
         f"{marker}\n"
     )
 
@@ -95,10 +96,6 @@ def _facts(report: Report) -> str:
         f"`{short_commit(pull.head_sha)}` merged into {code_span(pull.base_ref, 'its base')} "
         f"`{short_commit(report.base_tip)}`, compared with what runs {as_of(report.looked_at)}."
     )
-
-
-def _besides(said: str) -> str:
-    return f" Besides: {said}." if said else ""
 
 
 def _clusters(clusters: Sequence[ClusterReport]) -> list[str]:
@@ -145,14 +142,18 @@ def _group(group: Group, report: Report, room: int, *, opened: bool, alone: bool
     if row.findings:
         body.append(_findings(row.findings))
     taken = size(before) + size(after) + sum(size(part) + 2 for part in body)
-    diff, left = _diff(group, room - taken)
+    own, foreign = own_changes(row), foreign_changes(row)
+    diff, left = _diff(own, room - taken)
     if taken > room or (left and not diff):
         missing.kustomizations += [code_span(str(place)) for place in group.places]
         missing.objects += len(row.changes) * len(group.places)
         return ""
-    missing.objects += left * len(group.places)
     body += [diff] if diff else []
-    return before + "\n\n".join(body) + after if body else f"{title}"
+    title_of_rest = f"<details><summary>{plural(len(foreign), 'object')} not from this pull request</summary>\n\n"
+    rest, left_of_rest = _diff(foreign, room - taken - size(diff) - 2 - size(title_of_rest) - size(after))
+    body += [title_of_rest + rest + after] if rest else []
+    missing.objects += (left + left_of_rest) * len(group.places)
+    return before + "\n\n".join(body) + after if body else title
 
 
 def _title(group: Group, report: Report, *, alone: bool) -> tuple[str, str]:
@@ -169,8 +170,8 @@ def _title(group: Group, report: Report, *, alone: bool) -> tuple[str, str]:
         many = len(report.clusters) > 1
         names = [code_span(f"{place.cluster}/{place}" if many else str(place)) for place in group.places[1:]]
         words.append(f"The same in {and_more(names, _PLACES)}.")
-    if not alone and (said := besides(counts)):
-        words.append(f"Besides: {said}.")
+    if not alone:
+        words += remarks(counts)
     return title, " ".join(words)
 
 
@@ -179,16 +180,15 @@ def _html_code(name: str) -> str:
     return code_span(name, "a name with unusual characters").replace("`", "<code>", 1).replace("`", "</code>", 1)
 
 
-def _diff(group: Group, room: int) -> tuple[str, int]:
+def _diff(changes: Sequence[ResourceChange], room: int) -> tuple[str, int]:
     """Write whole objects into one fence as long as they fit; count the others."""
-    changes = [*own_changes(group.row), *foreign_changes(group.row)]
     kept: list[str] = []
     ticks = 0
     room -= _FENCE_LINES
     for change in changes:
         text = "\n".join(_diff_line(line) for line in object_lines(change, _MEASURE))
         ticks = max(ticks, fence_length(text))
-        room -= size(text) + 1
+        room -= size(text) + 2
         if room < 2 * ticks:
             break
         kept.append(text)
@@ -197,7 +197,7 @@ def _diff(group: Group, room: int) -> tuple[str, int]:
 
 
 def _fenced(kept: Sequence[str], rest: int) -> str:
-    return fence("\n".join([*kept, *([f"# … {plural(rest, 'more object')}"] if rest else [])]), "diff")
+    return fence("\n\n".join([*kept, *([f"# … {plural(rest, 'more object')}"] if rest else [])]), "diff")
 
 
 def _diff_line(line: Line) -> str:

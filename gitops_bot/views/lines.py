@@ -5,6 +5,7 @@ are split first, everything else is put on one line, so that nothing can pretend
 """
 
 import difflib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,7 +13,7 @@ from enum import StrEnum
 from gitops_bot.models.changes import FieldChange, Operation, Origin, ResourceChange
 from gitops_bot.models.reports import Finding, KustomizationReport
 from gitops_bot.rules.cleaning import clean, clean_line
-from gitops_bot.views.summary import OWN, by_weight, is_own
+from gitops_bot.views.summary import by_weight, is_own, own_fields
 from gitops_bot.views.text import shorten_line
 from gitops_bot.views.words import OPERATIONS, ORIGINS, SEVERITIES, plural
 
@@ -46,6 +47,22 @@ class Line:
         return f"{self.mark.value}{self.text}{end}".rstrip()
 
 
+# Where nothing is coloured: only the line of an object starts at the edge, so no value can pretend to be one.
+_INDENTED = {
+    Mark.OBJECT: "",
+    Mark.FIELD: "  ",
+    Mark.REMOVED: "  - ",
+    Mark.ADDED: "  + ",
+    Mark.SAME: "    ",
+    Mark.NOTE: "  # ",
+}
+
+
+def indented(line: Line) -> str:
+    """Give a line for a place that does not colour diffs."""
+    return f"{_INDENTED[line.mark]}{line.text}".rstrip()
+
+
 @dataclass(frozen=True)
 class Measure:
     """How much of something is shown; None: all of it."""
@@ -69,20 +86,20 @@ def object_lines(change: ResourceChange, measure: Measure = EVERYTHING) -> list[
         lines.append(_line(Mark.NOTE, ORIGINS[change.origin].words, measure))
     lines += [_line(Mark.NOTE, note, measure) for note in change.notes]
     lines += [_line(Mark.REMOVED, fact, measure) for fact in change.facts]
-    shown, folded = _shown_fields(change, measure)
+    shown = _shown_fields(change, measure)
     for entry in shown:
         lines += _field_lines(entry, change.origin, measure)
-    if folded:
-        lines.append(Line(Mark.NOTE, f"besides {plural(folded, 'field')} that this pull request does not touch"))
+    if len(shown) < len(change.fields):
+        folded = Counter(entry.origin for entry in change.fields if entry not in shown)
+        lines += [
+            Line(Mark.NOTE, f"{plural(number, 'field')}: {ORIGINS[origin].words}") for origin, number in folded.items()
+        ]
     lines += _values(Mark.ADDED, change.body, measure)
     return lines
 
 
-def _shown_fields(change: ResourceChange, measure: Measure) -> tuple[Sequence[FieldChange], int]:
-    if measure.foreign or not is_own(change):
-        return change.fields, 0
-    shown = [entry for entry in change.fields if entry.origin in OWN]
-    return shown, len(change.fields) - len(shown)
+def _shown_fields(change: ResourceChange, measure: Measure) -> Sequence[FieldChange]:
+    return change.fields if measure.foreign or not is_own(change) else own_fields(change)
 
 
 def _field_lines(entry: FieldChange, around: Origin, measure: Measure) -> list[Line]:

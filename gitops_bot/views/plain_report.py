@@ -3,7 +3,7 @@
 from gitops_bot.models.reports import ClusterReport, KustomizationReport, Report
 from gitops_bot.rules.cleaning import clean_line
 from gitops_bot.views.lines import EVERYTHING, Line, Mark, finding_lines, foreign_changes, object_lines, own_changes
-from gitops_bot.views.summary import besides, headline, sign, tally
+from gitops_bot.views.summary import headline, remarks, sign, tally
 from gitops_bot.views.text import short_commit
 from gitops_bot.views.words import ROW_STATES
 
@@ -18,8 +18,7 @@ def plain_report(report: Report) -> str:
         f"# {short_commit(pull.head_sha)} onto {clean_line(pull.base_ref)} {short_commit(report.base_tip)}",
         f"# {sign(report.verdict, counts)} {headline(report.verdict, counts)}",
     ]
-    if said := besides(counts):
-        lines.append(f"# Besides, in objects: {said}")
+    lines += [f"# {said}" for said in remarks(counts)]
     for cluster in report.clusters:
         lines += _cluster(cluster)
     return "\n".join(lines) + "\n"

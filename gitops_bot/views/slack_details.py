@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gitops_bot.models.kustomizations import KustomizationId
 from gitops_bot.models.reports import Finding, Report, RowState
 from gitops_bot.rules.cleaning import clean, clean_line
-from gitops_bot.views.lines import Line, Mark, Measure, object_lines, own_changes
+from gitops_bot.views.lines import Measure, indented, object_lines, own_changes
 from gitops_bot.views.slack_blocks import (
     Block,
     context,
@@ -20,7 +20,7 @@ from gitops_bot.views.slack_blocks import (
     preformatted,
     section,
 )
-from gitops_bot.views.summary import Group, besides, groups, headline, row_sign, sentence, sign, tally, tally_row
+from gitops_bot.views.summary import Group, groups, headline, remarks, row_sign, sentence, sign, tally, tally_row
 from gitops_bot.views.text import and_more, code_span, shorten, shorten_line, size
 from gitops_bot.views.words import ROW_STATES, SEVERITIES, join, plural
 
@@ -139,16 +139,17 @@ def _group_head(group: Group, report: Report, *, alone: bool, missing: _Missing)
     lines = [f"{row_sign(row)} *{code_span(str(row.id))}*{others}"]
     if more:
         lines.append(f"The same in {_other_places(group, report)}.")
-    if not changed:
-        lines.append(_capitalised(ROW_STATES[row.state].words))
+    said = [] if changed else [ROW_STATES[row.state].words]
+    if counts.objects and not alone:
+        said.append(sentence(counts) + (" in each" if more else ""))
+    if said:
+        lines.append(_capitalised(": ".join(said)))
     if not alone:
-        each = " in each" if more else ""
-        lines += [_capitalised(sentence(counts) + each)] if counts.objects else []
-        lines += [_capitalised(said + each)] if (said := besides(counts)) else []
+        lines += remarks(counts)
     blocks = [section("\n".join(lines))]
     if not row.changes and not row.findings:
-        said = next((note for note in (*row.notes, row.reason) if note), "")
-        blocks += [foreign_context(shorten_line(said, _FINDING_CHARACTERS))] if said else []
+        why = next((note for note in (*row.notes, row.reason) if note), "")
+        blocks += [foreign_context(shorten_line(why, _FINDING_CHARACTERS))] if why else []
     return blocks + _finding_blocks(row.findings, missing)
 
 
@@ -196,7 +197,7 @@ def _changes_text(group: Group, characters: int, missing: _Missing) -> str:
     changes = own_changes(group.row)
     shown = 0
     for change in changes:
-        lines = [_slack_line(line) for line in object_lines(change, _MEASURE)]
+        lines = [indented(line) for line in object_lines(change, _MEASURE)]
         taken = sum(size(line) + 1 for line in kept)
         fitting = _fitting(lines, characters - taken - _COUNTING_LINE, _LINES_OF_A_GROUP - len(kept))
         if fitting == len(lines):
@@ -221,13 +222,3 @@ def _fitting(lines: Sequence[str], characters: int, most: int) -> int:
         if characters < 0 or number >= most:
             return number
     return len(lines)
-
-
-_INDENTED = {Mark.FIELD: "  ", Mark.REMOVED: "  - ", Mark.ADDED: "  + ", Mark.SAME: "    ", Mark.NOTE: "  # "}
-
-
-def _slack_line(line: Line) -> str:
-    """Only the line of an object starts at the edge: its sign is ours, and no value can pretend to it."""
-    if line.mark is Mark.OBJECT:
-        return line.text
-    return f"{_INDENTED[line.mark]}{line.text}".rstrip()

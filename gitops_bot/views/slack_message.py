@@ -17,7 +17,7 @@ from gitops_bot.views import slack_blocks as block
 from gitops_bot.views.plain_report import plain_report
 from gitops_bot.views.slack_blocks import Block
 from gitops_bot.views.slack_details import Details, Room, details
-from gitops_bot.views.summary import Tally, besides, headline, sign, tally
+from gitops_bot.views.summary import Tally, headline, remarks, sign, tally
 from gitops_bot.views.text import code_span, escape_slack, is_link, short_commit, shorten, slack_link, slack_mention
 from gitops_bot.views.words import as_of, plural, progress, verdict_words
 
@@ -87,13 +87,13 @@ def failure_message(pull_request: PullRequest, problem: str, *, key: str, gives_
 def problem_message(subject: str, problem: str, *, key: str) -> ChatMessage:
     """Show that something outside keeps us from looking; with no ``problem``, that it is over."""
     if not problem:
-        blocks = [block.section("✅ *It works again.*"), block.foreign_section(f"The {clean_line(subject)} answers.")]
-        return ChatMessage(_fallback(f"The {clean_line(subject)} answers again"), (*blocks,), key)
+        blocks = [block.section("✅ *It works again.*"), block.foreign_section(_first_large(subject))]
+        return ChatMessage(_fallback(f"It works again: {clean_line(subject)}"), (*blocks,), key)
     blocks = [
         block.section("⚠️ *Something keeps me from looking at pull requests.* Other ones go on."),
-        block.foreign_section(f"The {clean_line(subject)}:\n{shorten(problem, _PROBLEM_CHARACTERS)}"),
+        block.foreign_section(f"{_first_large(subject)}:\n{shorten(problem, _PROBLEM_CHARACTERS)}"),
     ]
-    return ChatMessage(_fallback(f"Problem with the {clean_line(subject)}: {clean_line(problem)}"), (*blocks,), key)
+    return ChatMessage(_fallback(f"Problem: {clean_line(subject)}: {clean_line(problem)}"), (*blocks,), key)
 
 
 def open_pull_requests_message(
@@ -114,6 +114,10 @@ def open_pull_requests_message(
         *([block.actions([ask])] if ask["options"] else []),
     ]
     return ChatMessage(_fallback(f"{said} in {repository}"), (*blocks,), key)
+
+
+def _first_large(words: str) -> str:
+    return clean_line(words[:1].upper() + words[1:])
 
 
 def _fallback(text: str) -> str:
@@ -142,10 +146,8 @@ def _summary(report: Report, counts: Tally) -> Block:
     """Give what a person grasps at a glance: which objects, destroyed or not, whose fault, accepted or not."""
     only = report.clusters[0].cluster if len(report.clusters) == 1 else ""
     where = f" in {code_span(only)}" if only else f" in {plural(len(report.clusters), 'cluster')}"
-    lines = [f"{sign(report.verdict, counts)} *{headline(report.verdict, counts)}{where}.*"]
-    lines.append(verdict_words(report.verdict, len(report.clusters)))
-    if said := besides(counts):
-        lines.append(f"Besides: {said}.")
+    lines = [f"{sign(report.verdict, counts)} *{headline(report.verdict, counts)}*{where}."]
+    lines += [verdict_words(report.verdict, len(report.clusters)), *remarks(counts)]
     if critical := counts.severities[Severity.CRITICAL]:
         lines.append(f"⛔ {plural(critical, 'critical finding')}.")
     return block.section("\n".join(lines))

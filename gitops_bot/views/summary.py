@@ -123,21 +123,28 @@ def sentence(counts: Tally) -> str:
     return ", ".join(words)
 
 
-def besides(counts: Tally) -> str:
-    """Say what differs for other reasons: "drift in 2 objects was there before"; "" when nothing does."""
-    found = [
-        (Origin.UNDONE, "{} changed by hand in the cluster and overwritten"),
-        (Origin.DRIFT, "{} drifted before"),
-        (Origin.PENDING, "{} waiting on the base branch"),
-        (Origin.ADOPTED, "{} already so in the cluster"),
-        (Origin.WITHDRAWN, "{} taken back before being applied"),
+def remarks(counts: Tally) -> list[str]:
+    """Say what else there is to know, in sentences: what is overwritten, and what does not come from here."""
+    found = counts.origins
+    said = []
+    if number := counts.on_resume.total():
+        said.append(f"{plural(number, 'object')} would change only when a suspended Kustomization is resumed.")
+    if number := found[Origin.UNDONE]:
+        said.append(f"Overwrites what somebody changed in the cluster by hand, in {plural(number, 'object')}.")
+    before = [
+        (found[Origin.DRIFT], "drift in {}"),
+        (found[Origin.PENDING], "{} waiting on the base branch"),
     ]
-    parts = [words.format(f"{counts.origins[origin]:,}") for origin, words in found if counts.origins[origin]]
-    if waiting := counts.on_resume.total():
-        parts.insert(0, f"{waiting:,} when a suspended Kustomization is resumed")
-    if counts.operations[Operation.SKIP]:
-        parts.append(f"{counts.operations[Operation.SKIP]:,} left alone by Flux")
-    return join(parts)
+    parts = [words.format(plural(number, "object")) for number, words in before if number]
+    if parts:
+        said.append(f"Not from this pull request: {join(parts)}.")
+    if number := found[Origin.ADOPTED]:
+        said.append(f"Already so in the cluster: {plural(number, 'object')}.")
+    if number := found[Origin.WITHDRAWN]:
+        said.append(f"Taken back before it was ever applied: {plural(number, 'object')}.")
+    if number := counts.operations[Operation.SKIP]:
+        said.append(f"Left alone by Flux, so not reviewed: {plural(number, 'object')}.")
+    return said
 
 
 def headline(verdict: Verdict, counts: Tally) -> str:

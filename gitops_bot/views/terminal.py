@@ -1,0 +1,157 @@
+"""The report in a terminal: one screen of 100 columns says what a reviewer needs.
+
+Everything is given to Rich as Text, never as markup: nothing of a pull request is parsed.
+"""
+
+from collections.abc import Iterable
+
+from rich.console import Group as Renderables
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.text import Text
+
+from gitops_bot.models.reports import ClusterReport, Finding, KustomizationReport, Report, RowState, Severity, Verdict
+from gitops_bot.rules.cleaning import clean, clean_line
+from gitops_bot.views.lines import Line, Mark, Measure, foreign_changes, indented, object_lines, own_changes
+from gitops_bot.views.summary import Group, groups, headline, remarks, row_sign, sentence, sign, tally, tally_row
+from gitops_bot.views.text import and_more, short_commit
+from gitops_bot.views.words import ORIGINS, ROW_STATES, SEVERITIES, as_of, plural, progress, verdict_words
+
+_VERDICT_STYLES = {
+    Verdict.NO_EFFECT: "bold green",
+    Verdict.CHANGES: "bold blue",
+    Verdict.BLOCKED: "bold red",
+    Verdict.INCOMPLETE: "bold yellow",
+    Verdict.HELD: "bold yellow",
+}
+_MARK_STYLES = {
+    Mark.OBJECT: "bold",
+    Mark.FIELD: "cyan",
+    Mark.REMOVED: "red",
+    Mark.ADDED: "green",
+    Mark.SAME: "dim",
+    Mark.NOTE: "dim italic",
+}
+_SEVERITY_STYLES = {Severity.CRITICAL: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
+# One screen: what is longer is counted, and --full shows it.
+_BRIEF = Measure(value_lines=6, width=160, foreign=False)
+_FULL = Measure()
+_LINES = 40
+_PLACES = 8
+
+
+def terminal_report(report: Report, *, full: bool = False) -> RenderableType:
+    """Give a report to print; ``full``: every line of every value, and what does not come from the pull request."""
+    counts = tally(report.clusters)
+    pull = report.pull_request
+    style = "bold red" if counts.destroys else _VERDICT_STYLES[report.verdict]
+    facts = (
+        f"by {clean_line(pull.author)} · {short_commit(pull.head_sha)} onto {clean_line(pull.base_ref)} "
+        f"{short_commit(report.base_tip)} · {as_of(report.looked_at)}"
+    )
+    only = f" in {report.clusters[0].cluster}" if len(report.clusters) == 1 else ""
+    parts: list[RenderableType] = [
+        Text(f"{pull.repository}#{pull.number}  {clean_line(pull.title)}", style="bold", overflow="fold"),
+        Text(facts, style="dim"),
+        Text(""),
+        Text(f"{sign(report.verdict, counts)} {headline(report.verdict, counts)}{only}.", style=style),
+        *(Text(f"   {said}") for said in (verdict_words(report.verdict, len(report.clusters)), *remarks(counts))),
+    ]
+    found = groups(report)
+    for cluster in report.clusters:
+        parts += _cluster(cluster, found, titled=len(report.clusters) > 1, full=full)
+    if not full and (folded := _folded(report)):
+        parts += [Text(""), Text(folded, style="dim")]
+    return Renderables(*parts)
+
+
+def progress_line(done: int, total: int, what: str = "") -> str:
+    """Say how far the work is, for a line that is written over and over."""
+    return f"{progress(done, total)}{f': {clean_line(what)}' if what else ''}"
+
+
+def _cluster(cluster: ClusterReport, found: Iterable[Group], *, titled: bool, full: bool) -> list[RenderableType]:
+    parts: list[RenderableType] = []
+    if titled:
+        counts = tally([cluster])
+        title = Text(f"{cluster.cluster}: {sign(cluster.verdict, counts)} {headline(cluster.verdict, counts)}")
+        parts += [Text(""), Rule(title, align="left", style="dim")]
+    parts += [_finding(finding) for finding in cluster.findings]
+    above: list[str] = []
+    for group in found:
+        if group.places[0].cluster == cluster.cluster:
+            parts += _group(group, full=full)
+        else:
+            above += [str(place) for place in group.places if place.cluster == cluster.cluster]
+    if above:
+        parts += [Text(""), Text(f"As above: {clean_line(and_more(above, _PLACES))}", style="dim")]
+    return parts
+
+
+def _group(group: Group, *, full: bool) -> list[RenderableType]:
+    row, counts = group.row, tally_row(group.row)
+    title = Text(f"{row_sign(row)} ").append(clean_line(str(row.id)), style="bold underline")
+    if row.state is not RowState.CHANGED:
+        title.append(f"  {ROW_STATES[row.state].words}")
+    if counts.objects:
+        title.append(f"  {sentence(counts)}")
+    parts: list[RenderableType] = [Text(""), title]
+    others = [
+        str(place) if place.cluster == row.id.cluster else f"{place} in {place.cluster}" for place in group.places[1:]
+    ]
+    if others:
+        parts.append(Text(f"   the same in {clean_line(and_more(others, _PLACES))}", style="dim"))
+    details = [*row.notes, *([row.reason] if row.reason and (full or not row.changes) else [])]
+    parts += [Text(f"   {clean_line(said)}", style="dim", overflow="fold") for said in details]
+    parts += [_finding(finding) for finding in row.findings]
+    return parts + (_everything(row) if full else _what_matters(row))
+
+
+def _everything(row: KustomizationReport) -> list[RenderableType]:
+    return [_lines(object_lines(change, _FULL)) for change in (*own_changes(row), *foreign_changes(row))]
+
+
+def _what_matters(row: KustomizationReport) -> list[RenderableType]:
+    """Give the pull request's own changes, as many as fit a screen; at least one."""
+    parts: list[RenderableType] = []
+    room = _LINES
+    changes = own_changes(row)
+    for change in changes:
+        lines = object_lines(change, _BRIEF)
+        room -= len(lines)
+        if parts and room < 0:
+            break
+        parts.append(_lines(lines))
+    if rest := len(changes) - len(parts):
+        parts.append(Text(f"   … {plural(rest, 'more object')}: --full shows them", style="dim"))
+    return parts
+
+
+def _lines(lines: Iterable[Line]) -> RenderableType:
+    text = Text(overflow="fold")
+    for number, line in enumerate(lines):
+        text.append("\n" if number else "")
+        text.append(indented(line).expandtabs(4), style=_MARK_STYLES[line.mark])
+    return Padding(text, (0, 0, 0, 3), expand=False)
+
+
+def _finding(finding: Finding) -> RenderableType:
+    style = _SEVERITY_STYLES[finding.severity]
+    text = Text(f"{SEVERITIES[finding.severity].sign} {clean_line(finding.message)}", style=style, overflow="fold")
+    if finding.advice:
+        text.append(f"\n   → {clean_line(finding.advice)}", style="default")
+    for said in clean(finding.detail).splitlines():
+        text.append(f"\n   | {said}", style="dim")
+    return Padding(text, (0, 0, 0, 3), expand=False)
+
+
+def _folded(report: Report) -> str:
+    """Count what the brief form does not show."""
+    rows = [row for cluster in report.clusters for row in cluster.rows]
+    foreign = sum(len(foreign_changes(row)) for row in rows)
+    if not foreign:
+        return ""
+    origins = {change.origin for row in rows for change in foreign_changes(row)}
+    why = ", ".join(sorted(ORIGINS[origin].words for origin in origins))
+    return f"{plural(foreign, 'object')} not shown ({why}): --full shows everything."
