@@ -38,6 +38,8 @@ _SEVERITY_STYLES = {Severity.CRITICAL: "red", Severity.WARNING: "yellow", Severi
 _BRIEF = Measure(value_lines=6, width=160, foreign=False)
 _FULL = Measure()
 _LINES = 40
+# Of the others only the line that counts.
+_GROUPS = 6
 _PLACES = 8
 
 
@@ -79,9 +81,9 @@ def _cluster(cluster: ClusterReport, found: Iterable[Group], *, titled: bool, fu
         parts += [Text(""), Rule(title, align="left", style="dim")]
     parts += [_finding(finding) for finding in cluster.findings]
     above: list[str] = []
-    for group in found:
+    for number, group in enumerate(found):
         if group.places[0].cluster == cluster.cluster:
-            parts += _group(group, full=full)
+            parts += _group(group, detailed=number < _GROUPS, full=full)
         else:
             above += [str(place) for place in group.places if place.cluster == cluster.cluster]
     if above:
@@ -89,7 +91,7 @@ def _cluster(cluster: ClusterReport, found: Iterable[Group], *, titled: bool, fu
     return parts
 
 
-def _group(group: Group, *, full: bool) -> list[RenderableType]:
+def _group(group: Group, *, detailed: bool, full: bool) -> list[RenderableType]:
     row, counts = group.row, tally_row(group.row)
     title = Text(f"{row_sign(row)} ").append(clean_line(str(row.id)), style="bold underline")
     if row.state is not RowState.CHANGED:
@@ -105,7 +107,9 @@ def _group(group: Group, *, full: bool) -> list[RenderableType]:
     details = [*row.notes, *([row.reason] if row.reason and (full or not row.changes) else [])]
     parts += [Text(f"   {clean_line(said)}", style="dim", overflow="fold") for said in details]
     parts += [_finding(finding) for finding in row.findings]
-    return parts + (_everything(row) if full else _what_matters(row))
+    if full:
+        return parts + _everything(row)
+    return parts + (_what_matters(row) if detailed else [])
 
 
 def _everything(row: KustomizationReport) -> list[RenderableType]:

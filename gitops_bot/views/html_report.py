@@ -1,0 +1,146 @@
+"""The whole report as one HTML file that needs nothing else: no script, no picture, no request."""
+
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from gitops_bot.models.changes import Operation, ResourceChange
+from gitops_bot.models.reports import ClusterReport, Finding, KustomizationReport, Report, RowState
+from gitops_bot.rules.cleaning import clean, clean_line
+from gitops_bot.views.html_template import PAGE, PARTS, STYLE
+from gitops_bot.views.lines import Mark, foreign_changes, indented, object_lines, own_changes
+from gitops_bot.views.summary import (
+    Tally,
+    headline,
+    remarks,
+    row_sign,
+    sentence,
+    sign,
+    tally,
+    tally_row,
+    weight,
+)
+from gitops_bot.views.text import is_link, short_commit
+from gitops_bot.views.words import ROW_STATES, SEVERITIES, as_of, plural, verdict_words
+
+# Rows that are open without a click: everything of a small report.
+_OPEN = 12
+
+_environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+_parts = _environment.from_string(PARTS).module
+_page = _environment.from_string(PAGE)
+
+
+def html_report(report: Report) -> str:
+    """Write the page."""
+    return _page.render(
+        page=_page_values(report),
+        # Ours, and without a character that would end the element.
+        style=Markup(STYLE),  # noqa: S704 - a constant
+        show_finding=_parts.show_finding,  # type: ignore[attr-defined]  # macros are attributes of the module
+        show_object=_parts.show_object,  # type: ignore[attr-defined]  # the same
+    )
+
+
+def _page_values(report: Report) -> dict[str, Any]:
+    pull, counts = report.pull_request, tally(report.clusters)
+    only = f" in {report.clusters[0].cluster}" if len(report.clusters) == 1 else ""
+    return {
+        "name": f"{pull.repository}#{pull.number}",
+        "link": pull.html_url if is_link(pull.html_url) else "",
+        "title": clean_line(pull.title),
+        "author": clean_line(pull.author),
+        "head": short_commit(pull.head_sha),
+        "base": short_commit(report.base_tip),
+        "branch": clean_line(pull.base_ref),
+        "as_of": as_of(report.looked_at),
+        "style": "destroys" if counts.destroys else report.verdict.value,
+        "sign": sign(report.verdict, counts),
+        "said": headline(report.verdict, counts),
+        "where": only,
+        "sentences": [verdict_words(report.verdict, len(report.clusters)), *remarks(counts)],
+        "counts": _counts(counts),
+        "clusters": [
+            _cluster(number, cluster, alone=len(report.clusters) == 1) for number, cluster in enumerate(report.clusters)
+        ],
+        "digest": report.digest,
+    }
+
+
+def _counts(counts: Tally) -> list[dict[str, Any]]:
+    shown = [
+        (Operation.CHANGE, "changed"),
+        (Operation.CREATE, "created"),
+        (Operation.RECREATE, "deleted and created anew"),
+        (Operation.DELETE, "deleted"),
+    ]
+    bad = {Operation.RECREATE, Operation.DELETE}
+    return [
+        {"number": f"{number:,}", "words": words, "bad": operation in bad and number}
+        for operation, words in shown
+        for number in [counts.operations[operation]]
+    ]
+
+
+def _cluster(number: int, cluster: ClusterReport, *, alone: bool) -> dict[str, Any]:
+    counts = tally([cluster])
+    rows = sorted(cluster.rows, key=weight)
+    return {
+        "name": cluster.cluster,
+        "sign": sign(cluster.verdict, counts),
+        # What a report of one cluster comes to stands above already.
+        "said": "" if alone else headline(cluster.verdict, counts),
+        "findings": [_finding(finding) for finding in cluster.findings],
+        "rows": [_row(f"row-{number}-{place}", row, opened=place < _OPEN) for place, row in enumerate(rows)],
+    }
+
+
+def _row(identifier: str, row: KustomizationReport, *, opened: bool) -> dict[str, Any]:
+    counts = tally_row(row)
+    said = [] if row.state is RowState.CHANGED else [ROW_STATES[row.state].words]
+    said += [sentence(counts)] if counts.objects else []
+    foreign = foreign_changes(row)
+    return {
+        "id": identifier,
+        "open": opened,
+        "sign": row_sign(row),
+        "name": clean_line(str(row.id)),
+        "said": ": ".join(said),
+        "path": clean_line(row.path),
+        "reason": clean_line(row.reason),
+        "notes": [clean_line(note) for note in row.notes],
+        "findings": [_finding(finding) for finding in row.findings],
+        "own": [_object(change) for change in own_changes(row)],
+        "foreign": [_object(change) for change in foreign],
+        "foreign_words": f"{plural(len(foreign), 'object')} not from this pull request",
+    }
+
+
+def _finding(finding: Finding) -> dict[str, str]:
+    return {
+        "severity": finding.severity.value,
+        "sign": SEVERITIES[finding.severity].sign,
+        "message": clean_line(finding.message),
+        "advice": clean_line(finding.advice),
+        "detail": clean(finding.detail),
+    }
+
+
+def _object(change: ResourceChange) -> dict[str, Any]:
+    title, *lines = object_lines(change)
+    return {
+        "operation": change.operation.value,
+        "title": title.text,
+        "lines": [{"style": _STYLES[line.mark], "text": indented(line)} for line in lines],
+    }
+
+
+_STYLES = {
+    Mark.OBJECT: "field",
+    Mark.FIELD: "field",
+    Mark.REMOVED: "removed",
+    Mark.ADDED: "added",
+    Mark.SAME: "same",
+    Mark.NOTE: "note",
+}
