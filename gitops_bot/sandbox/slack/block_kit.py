@@ -23,11 +23,11 @@ _block = typed(BLOCKS)
 _modal = structure(MODAL)
 
 
-def check_message_blocks(blocks: Any) -> list[dict[str, Any]]:
-    """Give the blocks as Slack keeps them, or refuse as chat.postMessage does."""
+def check_message_blocks(blocks: Any, *, listed: bool = False) -> list[dict[str, Any]]:
+    """Give the blocks as Slack keeps them, or refuse; ``listed``: problems also under ``errors``."""
     problems = _problems(blocks, MESSAGE_BLOCKS, "/blocks")
     if problems:
-        raise refusal_with_messages("invalid_blocks", problems, listed=True)
+        raise refusal_with_messages("invalid_blocks", problems, listed=listed)
     if sum(1 for block in blocks if block["type"] == "table") > 1:
         raise SlackRefusal("only_one_table_allowed")
     if _characters(block for block in blocks if block["type"] not in {"markdown", "table"}) > MESSAGE_CHARACTERS:
@@ -35,7 +35,7 @@ def check_message_blocks(blocks: Any) -> list[dict[str, Any]]:
     if _characters(block for block in blocks if block["type"] == "markdown") > MARKDOWN_CHARACTERS:
         raise SlackRefusal("msg_blocks_too_long")
     if _characters(block for block in blocks if block["type"] == "table") > TABLE_CHARACTERS:
-        raise refusal_with_messages("invalid_blocks", ["table has too many characters"], listed=True)
+        raise refusal_with_messages("invalid_blocks", ["table has too many characters"], listed=listed)
     return completed(blocks)
 
 

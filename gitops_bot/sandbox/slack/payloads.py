@@ -101,7 +101,8 @@ def action(block: Mapping[str, Any], element: Mapping[str, Any], given: Any) -> 
         value = element.get("value") if given is None else given
         if value is not None:
             answer["value"] = value
-        answer |= {name: element[name] for name in ("style", "url") if name in element}
+        if "url" in element:
+            answer["url"] = element["url"]
         return answer
     answer[CHOICE_FIELDS[kind]] = chosen_value(element, given)
     answer |= {name: element[name] for name in ("placeholder", "initial_option") if name in element}

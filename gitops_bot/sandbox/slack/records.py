@@ -118,7 +118,6 @@ class Channel:
             "is_ext_shared": self.external,
             "pending_shared": [],
             "context_team_id": self.team_id,
-            "parent_conversation": None,
             "shared_team_ids": [self.team_id],
             "is_member": app_user in self.members,
             "topic": {"value": "", "creator": "", "last_set": 0},

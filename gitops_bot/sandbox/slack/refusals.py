@@ -19,7 +19,7 @@ class SlackRefusal(Exception):
 def refusal_with_messages(error: str, messages: Sequence[str], *, listed: bool = False) -> SlackRefusal:
     """Refuse and say where: ``response_metadata.messages`` holds one line per problem.
 
-    ``listed`` repeats them under ``errors``, as the chat methods do for blocks.
+    ``listed`` repeats them under ``errors``, as chat.postMessage does for blocks.
     """
     extra: dict[str, object] = {"response_metadata": {"messages": [f"[ERROR] {message}" for message in messages]}}
     if listed:

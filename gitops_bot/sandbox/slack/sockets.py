@@ -137,7 +137,6 @@ class Sockets:
             "token": workspace.verification_token,
             "team_id": workspace.team_id,
             "context_team_id": workspace.team_id,
-            "context_enterprise_id": workspace.enterprise_id or None,
             "api_app_id": workspace.app_id,
             "event": event,
             "type": "event_callback",
@@ -155,6 +154,8 @@ class Sockets:
             "is_ext_shared_channel": False,
             "event_context": secrets.token_urlsafe(16),
         }
+        if workspace.enterprise_id:
+            payload["context_enterprise_id"] = workspace.enterprise_id
         self.in_background(self._announce(payload), "tell the app of an event")
 
     def in_background(self, story: Any, name: str) -> None:

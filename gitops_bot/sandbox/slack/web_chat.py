@@ -37,7 +37,7 @@ class ChatMethods:
     def post_message(self, arguments: Arguments) -> dict[str, Any]:
         """Post to a channel, a thread, or (by a user id) a direct message."""
         channel = self._writable(arguments.text("channel"))
-        text, blocks = self._content(arguments, POST_CHARACTERS)
+        text, blocks = self._content(arguments, POST_CHARACTERS, listed=True)
         metadata = None
         if arguments.has("metadata"):
             metadata = check_metadata(arguments.structure("metadata", "invalid_metadata_format"))
@@ -85,6 +85,8 @@ class ChatMethods:
         replace(message, text=text if given_text else None, blocks=blocks, ts=self._workspace.stamp())
         self._workspace.changed()
         answer = self._workspace.message_json(message, metadata=True)
+        # The message in this answer carries no timestamp of its own.
+        del answer["ts"]
         return {"channel": channel.id, "ts": message.ts, "text": message.text, "message": answer}
 
     def delete(self, arguments: Arguments) -> dict[str, Any]:
@@ -156,7 +158,7 @@ class ChatMethods:
         return parent.thread_ts or parent.ts
 
     def _content(
-        self, arguments: Arguments, most: int, *, needs_text: bool = True
+        self, arguments: Arguments, most: int, *, needs_text: bool = True, listed: bool = False
     ) -> tuple[str, list[dict[str, Any]] | None]:
         text = arguments.text("text", "")
         if len(text) > most:
@@ -167,7 +169,7 @@ class ChatMethods:
             if not isinstance(given, list):
                 raise SlackRefusal("invalid_blocks_format")
             # An empty list removes the blocks of a message.
-            blocks = check_message_blocks(given) if given else []
+            blocks = check_message_blocks(given, listed=listed) if given else []
         if not text and not blocks and (needs_text or not arguments.has("blocks")):
             raise SlackRefusal("no_text")
         return text, blocks

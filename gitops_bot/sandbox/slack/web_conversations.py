@@ -148,8 +148,9 @@ class ConversationMethods:
         return {"user": user.as_json()}
 
     def list_users(self, arguments: Arguments) -> dict[str, Any]:
-        """Give everybody."""
-        some, cursor = page(list(self._workspace.users.values()), arguments, 200)
+        """Give everybody of this team; strangers are known by users.info only."""
+        people = [user for user in self._workspace.users.values() if user.team_id == self._workspace.team_id]
+        some, cursor = page(people, arguments, 200)
         return {
             "members": [user.as_json() for user in some],
             "cache_ts": int(time.time()),
