@@ -141,9 +141,12 @@ class Payloads:
         if workspace.enterprise_id:
             enterprise = {"id": workspace.enterprise_id, "name": "Enterprise"}
             team |= {"enterprise_id": workspace.enterprise_id, "enterprise_name": "Enterprise"}
+        person = {"id": user.id, "name": user.name, "team_id": user.team_id}
+        if kind == "block_actions":
+            person["username"] = user.name
         return {
             "type": kind,
-            "user": {"id": user.id, "username": user.name, "name": user.name, "team_id": user.team_id},
+            "user": person,
             "api_app_id": workspace.app_id,
             "token": workspace.verification_token,
             "team": team,
