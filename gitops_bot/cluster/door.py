@@ -1,0 +1,298 @@
+"""One cluster: what Flux is told to do there, and a short-lived way in for flux."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any, Self
+
+from gitops_bot import telemetry
+from gitops_bot.cluster.connection import Connection, NotFoundError, open_configured, open_with_token
+from gitops_bot.cluster.flux_objects import KUSTOMIZATIONS, SOURCES, FluxKind, read_kustomization, read_source
+from gitops_bot.cluster.guard import guard_failure
+from gitops_bot.config import ClusterSettings, NetworkSettings
+from gitops_bot.errors import ClusterRefused, ClusterUnavailable, SettingsError
+from gitops_bot.models.kustomizations import ClusterCredentials, ClusterSnapshot, ObjectReference
+
+log = telemetry.logger(__name__)
+
+# The shortest that the API server gives. https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-request-v1/
+_TOKEN_SECONDS = 600
+# A token is given out while it lives at least this long: longer than a run of flux may take.
+_TOKEN_RESERVE = timedelta(minutes=2)
+# A proof costs one request; it is believed for a short time, so that a guard that is taken away is soon missed.
+_PROOF_HOLDS = timedelta(minutes=1)
+_EVERYTHING = "application/json"
+_METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+
+
+@dataclass(frozen=True)
+class _Proof:
+    holds: bool
+    at: datetime
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class ClusterDoor:
+    """Reads one cluster with the *core* identity, and lends out the *diff* identity for ten minutes at a time.
+
+    The company proxy (``network``) is not used: an API server is reached directly, or by the
+    ``proxy-url`` of its kubeconfig.
+    """
+
+    def __init__(
+        self,
+        settings: ClusterSettings,
+        network: NetworkSettings,
+        *,
+        as_myself: bool = False,
+        clock: Callable[[], datetime] = _now,
+    ) -> None:
+        """Connect to nothing yet. ``as_myself``: flux runs with the caller's own rights, because they said so."""
+        del network
+        self._settings = settings
+        self._as_myself = as_myself
+        self._clock = clock
+        self._opening = asyncio.Lock()
+        self._connection: Connection | None = None
+        self._users = 0
+        self._stale = False
+        self._requesting = asyncio.Lock()
+        self._credentials: ClusterCredentials | None = None
+        self._proving = asyncio.Lock()
+        self._proof: _Proof | None = None
+        self._versions: dict[FluxKind, str] = {}
+        self._missing: frozenset[str] = frozenset()
+
+    async def __aenter__(self) -> Self:
+        """Check the settings without asking the cluster."""
+        kubeconfig = self._settings.kubeconfig
+        if kubeconfig is not None and not kubeconfig.is_file():
+            raise SettingsError(f"Cluster {self.name}: clusters.kubeconfig: there is no file {kubeconfig}.")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    @property
+    def name(self) -> str:
+        """The name in the settings: part of every key."""
+        return self._settings.name
+
+    @property
+    def missing_kinds(self) -> frozenset[str]:
+        """Kinds of Flux that this cluster did not know at the last snapshot."""
+        return self._missing
+
+    async def snapshot(self) -> ClusterSnapshot:
+        """Read all Kustomizations and sources. A kind that is not installed counts as empty, and is named."""
+        async with self._core() as core:
+            at = self._clock()
+            kinds = (KUSTOMIZATIONS, *SOURCES)
+            lists = await asyncio.gather(*(self._list(core, kind) for kind in kinds))
+        self._missing = frozenset(str(kind) for kind, items in zip(kinds, lists, strict=True) if items is None)
+        kustomizations, *sources = (items or [] for items in lists)
+        return ClusterSnapshot(
+            cluster=self.name,
+            kustomizations=tuple(read_kustomization(self.name, item) for item in kustomizations),
+            sources=tuple(
+                read_source(kind.kind, item) for kind, items in zip(SOURCES, sources, strict=True) for item in items
+            ),
+            taken_at=at,
+        )
+
+    async def diff_credentials(self) -> ClusterCredentials:
+        """Give a token of the *diff* ServiceAccount; the same one while it lives two minutes more."""
+        async with self._requesting:
+            known = self._credentials
+            if known is None or known.expires_at - self._clock() < _TOKEN_RESERVE:
+                async with self._core() as core:
+                    self._credentials = known = await self._new_credentials(core)
+            return known
+
+    async def guard_is_proved(self) -> bool:
+        """Tell whether a real write of the *diff* identity is refused by the guard, as of a minute ago at most.
+
+        True too where the operator accepts unguarded writes, and where flux runs with the
+        caller's own rights; the metric tells what is the case.
+        """
+        if self._as_myself:
+            return True
+        async with self._proving:
+            proof = self._proof
+            if proof is None or not proof.holds or self._clock() - proof.at > _PROOF_HOLDS:
+                self._proof = proof = await self._prove()
+        return proof.holds or self._settings.accept_unguarded_writes
+
+    async def live_object(self, api_version: str, reference: ObjectReference) -> Mapping[str, Any] | None:
+        """Read one object with its managedFields as the *diff* identity; None when there is none.
+
+        A Secret comes without its values: only its metadata is asked for.
+        """
+        async with self._diff() as diff:
+            try:
+                path = await self._path_of(diff, api_version, reference)
+                return await diff.get(path, accept=_METADATA_ONLY if reference.kind == "Secret" else _EVERYTHING)
+            except NotFoundError:
+                return None
+
+    async def diff_may(self, verb: str, resource: str, *, group: str = "", namespace: str = "", name: str = "") -> bool:
+        """Tell whether the *diff* identity has a right (SelfSubjectAccessReview)."""
+        async with self._diff() as diff:
+            return await self._review(diff, "selfsubjectaccessreviews", {}, verb, resource, group, namespace, name)
+
+    async def user_may(
+        self, user: str, verb: str, resource: str, *, group: str = "", namespace: str = "", name: str = ""
+    ) -> bool:
+        """Tell whether a user or ServiceAccount (``system:serviceaccount:NAMESPACE:NAME``) has a right."""
+        spec: dict[str, Any] = {"user": user}
+        parts = user.split(":")
+        if parts[:2] == ["system", "serviceaccount"]:
+            spec["groups"] = ["system:serviceaccounts", f"system:serviceaccounts:{parts[2]}", "system:authenticated"]
+        async with self._core() as core:
+            return await self._review(core, "subjectaccessreviews", spec, verb, resource, group, namespace, name)
+
+    async def _list(self, core: Connection, kind: FluxKind) -> list[dict[str, Any]] | None:
+        """Read all objects of a kind; None when the cluster does not know it in any version that we do."""
+        known = self._versions.get(kind)
+        for version in (known, *kind.versions) if known else kind.versions:
+            try:
+                items = [item async for item in core.items(kind.path(version))]
+            except NotFoundError:
+                self._versions.pop(kind, None)
+                continue
+            self._versions[kind] = version
+            return items
+        return None
+
+    async def _new_credentials(self, core: Connection) -> ClusterCredentials:
+        if self._as_myself:
+            token, expires_at = core.bearer_token(), self._clock() + timedelta(seconds=_TOKEN_SECONDS)
+            if not token:
+                raise SettingsError(
+                    f"Cluster {self.name}: the kubeconfig has no token, so flux cannot run with your own rights. "
+                    "Run it as the diff ServiceAccount (config/rbac), which is the default."
+                )
+        else:
+            token, expires_at = await self._request_token(core)
+        if core.access.proxy or core.access.tls_server_name:
+            raise SettingsError(
+                f"Cluster {self.name}: flux runs in a cage that knows the API server only: "
+                "a kubeconfig with proxy-url or tls-server-name cannot be used."
+            )
+        return ClusterCredentials(core.access.server, core.access.ca_pem, token, expires_at)
+
+    async def _request_token(self, core: Connection) -> tuple[str, datetime]:
+        namespace, _, name = self._settings.diff_service_account.partition("/")
+        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
+        body = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"expirationSeconds": _TOKEN_SECONDS},
+        }
+        try:
+            answer = await core.post(path, body)
+            status = answer["status"]
+            token, expires_at = str(status["token"]), datetime.fromisoformat(str(status["expirationTimestamp"]))
+        except NotFoundError as error:
+            raise ClusterRefused(
+                f"Cluster {self.name}: there is no ServiceAccount {self._settings.diff_service_account}. "
+                "Apply config/, or name another one in clusters.diff_service_account."
+            ) from error
+        except (KeyError, TypeError, ValueError):
+            # No cause: it could quote the answer, and so the token.
+            raise ClusterUnavailable(f"Cluster {self.name}: the answer to a TokenRequest has no token") from None
+        return token, expires_at
+
+    async def _prove(self) -> _Proof:
+        namespace = self._settings.diff_service_account.partition("/")[0]
+        try:
+            async with self._diff() as diff:
+                failure = await guard_failure(diff, namespace)
+        except NotFoundError:
+            failure = f"there is no namespace {namespace}"
+        telemetry.guard_proved.labels(self.name).set(0 if failure else 1)
+        if failure:
+            log.error("the guard is not proved: flux does not run", cluster=self.name, reason=failure)
+        return _Proof(not failure, self._clock())
+
+    async def _path_of(self, connection: Connection, api_version: str, reference: ObjectReference) -> str:
+        """Give the address of an object; NotFoundError when the cluster does not know its kind."""
+        base = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+        found = (await connection.get(base)).get("resources") or []
+        for resource in found:
+            if resource.get("kind") == reference.kind and "/" not in str(resource.get("name")):
+                where = f"/namespaces/{reference.namespace}" if resource.get("namespaced") else ""
+                return f"{base}{where}/{resource['name']}/{reference.name}"
+        raise NotFoundError(f"{reference.kind} in {api_version}")
+
+    async def _review(
+        self,
+        connection: Connection,
+        resource_of_review: str,
+        subject: Mapping[str, Any],
+        verb: str,
+        resource: str,
+        group: str,
+        namespace: str,
+        name: str,
+    ) -> bool:
+        plural, _, subresource = resource.partition("/")
+        wanted = {"verb": verb, "group": group, "resource": plural, "subresource": subresource}
+        wanted |= {"namespace": namespace, "name": name}
+        kind = {"selfsubjectaccessreviews": "SelfSubjectAccessReview", "subjectaccessreviews": "SubjectAccessReview"}
+        body = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": kind[resource_of_review],
+            "spec": {**subject, "resourceAttributes": {key: value for key, value in wanted.items() if value}},
+        }
+        answer = await connection.post(f"/apis/authorization.k8s.io/v1/{resource_of_review}", body)
+        return bool((answer.get("status") or {}).get("allowed"))
+
+    @asynccontextmanager
+    async def _core(self) -> AsyncIterator[Connection]:
+        """Lend the connection. After a failure it is opened anew: certificates and tokens are replaced over time."""
+        async with self._opening:
+            if self._stale and not self._users and self._connection is not None:
+                await self._connection.close()
+                self._connection = None
+            if self._connection is None:
+                settings = self._settings
+                self._connection = await open_configured(settings.name, settings.kubeconfig, settings.context)
+                self._stale = False
+            connection = self._connection
+        self._users += 1
+        try:
+            yield connection
+        except ClusterUnavailable:
+            self._stale = True
+            raise
+        finally:
+            self._users -= 1
+
+    @asynccontextmanager
+    async def _diff(self) -> AsyncIterator[Connection]:
+        """Connect as the *diff* identity, for a few requests."""
+        credentials = await self.diff_credentials()
+        async with self._core() as core:
+            access = core.access
+        identity = f"the ServiceAccount {self._settings.diff_service_account}"
+        connection = open_with_token(self.name, access, credentials.token, identity)
+        try:
+            yield connection
+        except ClusterUnavailable:
+            # Perhaps the ServiceAccount was made anew, and the token means nothing any more.
+            self._credentials = None
+            raise
+        finally:
+            await connection.close()

@@ -1,0 +1,38 @@
+"""The proof that the *diff* identity can write nothing: a write that must be refused, by the guard itself.
+
+Flux's dry runs need the rights to patch and to create, for Kubernetes has no right "dry run only". What
+makes them safe is the ValidatingAdmissionPolicy of config/guard. It takes effect a moment after it is
+created, and anybody with the right to do so may delete it: so it is believed only while it is seen to work.
+"""
+
+from gitops_bot.cluster.connection import AlreadyThereError, Connection, WriteDeniedError
+from gitops_bot.errors import ClusterRefused
+
+# Stands in config/guard/policy.yaml as the policy's message: whoever refuses in these words is the guard.
+GUARD_MESSAGE = "gitops-bot: the diff identity may do dry runs only"
+# The only object that could ever be written, and only once: a second attempt meets the first.
+CANARY = "gitops-bot-guard-canary"
+
+
+async def guard_failure(diff: Connection, namespace: str) -> str:
+    """Try a real write as the *diff* identity; "" when the guard refuses it, else what happened instead.
+
+    Raises ClusterUnavailable when there was no answer: nothing is known then.
+    """
+    canary = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": CANARY, "namespace": namespace},
+        "data": {"meaning": "The guard of gitops-bot (config/guard) did not work when this was written. Delete it."},
+    }
+    try:
+        await diff.post(f"/api/v1/namespaces/{namespace}/configmaps", canary)
+    except WriteDeniedError as error:
+        if "ValidatingAdmissionPolicy" in str(error) and GUARD_MESSAGE in str(error):
+            return ""
+        return f"the write was refused by something else: {error}"
+    except ClusterRefused as error:
+        return f"the write was refused for a lacking right, which proves nothing: {error}"
+    except AlreadyThereError:
+        return f"the write was not refused, and met ConfigMap {namespace}/{CANARY} of an earlier one: delete it"
+    return f"the write was accepted: ConfigMap {namespace}/{CANARY} exists now; delete it"
