@@ -12,6 +12,7 @@ GitopsBotError
 │   ├── GitHubRefused      401, 403, 404: a token, a right or a name is wrong
 │   └── GitHubRejected     422: GitHub does not accept what was asked
 ├── GitError               fetch, merge or reading a tree failed
+│   ├── GitUnavailable     no answer, or a ref has moved on: try again later
 │   └── TreeTooLarge       a tree is past the bounds that protect this process
 ├── ClusterError           the Kubernetes API refused, or could not be reached
 │   ├── ClusterUnavailable no answer, expired credentials: try again later
@@ -64,6 +65,10 @@ class GitHubRejected(GitHubError):
 
 class GitError(GitopsBotError):
     """Fetching, merging or reading a tree failed."""
+
+
+class GitUnavailable(GitError):
+    """No answer, or a ref shows another commit by now: the next tick tries again."""
 
 
 class TreeTooLarge(GitError):

@@ -22,8 +22,9 @@ class TreeLimits:
 class Tree(Mapping[str, bytes]):
     """The regular files of a commit: path (relative, ``/``) to content.
 
-    ``oversized`` names files that were left out for their size alone: they are not there to
-    read, and whoever needs one of them must say so instead of taking it for missing.
+    ``oversized`` names files that were left out for their size alone, or because their name is not
+    UTF-8 (shown escaped): they are not there to read, and whoever needs one of them must say
+    so instead of taking it for missing.
     ``links`` names symbolic links and submodules, which source-controller drops as well.
     """
 
