@@ -12,8 +12,7 @@ from typing import Any
 from gitops_bot.models.changes import FieldChange, Operation, Origin, ResourceChange
 from gitops_bot.models.kustomizations import ObjectReference
 from gitops_bot.models.reports import ClusterReport, Finding, KustomizationReport, Report, RowState, Severity, Verdict
-from gitops_bot.rules.cleaning import has_hidden_characters
-from gitops_bot.views.summary import Tally, headline, tally
+from gitops_bot.views.summary import Tally, has_hidden_text, headline, tally
 
 VERSION = 1
 
@@ -125,7 +124,7 @@ def _change(change: ResourceChange) -> dict[str, Any]:
         "body": change.body,
         "facts": list(change.facts),
         "notes": list(change.notes),
-        "hidden_characters": any(has_hidden_characters(text) for text in _texts(change)),
+        "hidden_characters": has_hidden_text(change),
     }
 
 
@@ -137,11 +136,6 @@ def _field(entry: FieldChange) -> dict[str, Any]:
         "after": entry.after,
         "origin": entry.origin.value,
     }
-
-
-def _texts(change: ResourceChange) -> list[str]:
-    fields = [text for entry in change.fields for text in (entry.path, entry.headline, entry.before, entry.after)]
-    return [str(change.object), change.body, *change.facts, *change.notes, *fields]
 
 
 def schema() -> dict[str, Any]:

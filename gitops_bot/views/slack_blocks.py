@@ -73,7 +73,7 @@ def divider() -> Block:
 
 def button(label: str, action: str, value: str = "", *, address: str = "", style: str = "") -> dict[str, Any]:
     """Give a button; ``style`` is "", "primary" or "danger", ``address`` makes it a link."""
-    given: dict[str, Any] = {"type": "button", "text": _theirs(label, BUTTON_CHARACTERS), "action_id": action}
+    given: dict[str, Any] = {"type": "button", "text": _theirs(label, BUTTON_CHARACTERS), "action_id": str(action)}
     given |= {"value": value} if value else {}
     given |= {"url": address} if address else {}
     return given | ({"style": style} if style else {})
@@ -99,7 +99,7 @@ def menu(prompt: str, action: str, choices: Iterable[tuple[str, str]]) -> Block:
     return {
         "type": "static_select",
         "placeholder": _theirs(prompt, HEADER_CHARACTERS),
-        "action_id": action,
+        "action_id": str(action),
         "options": options[:MENU_OPTIONS],
     }
 

@@ -1,14 +1,14 @@
 """The middle of the Slack message: clusters and Kustomizations within what is left of Slack's limits.
 
-What matters most gets its room first; every group has a fair share, what one does not need goes
-to the next; what does not fit is counted, never dropped in silence.
+Room goes first to one line for each, then to findings, then to changes, what matters most
+before the rest; every Kustomization has a fair share. What does not fit is counted.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gitops_bot.models.kustomizations import KustomizationId
-from gitops_bot.models.reports import Finding, Report, RowState
+from gitops_bot.models.reports import VERDICTS_BY_WEIGHT, ClusterReport, Finding, Report, RowState
 from gitops_bot.rules.cleaning import clean, clean_line
 from gitops_bot.views.lines import Measure, indented, object_lines, own_changes
 from gitops_bot.views.slack_blocks import (
@@ -21,42 +21,56 @@ from gitops_bot.views.slack_blocks import (
     section,
 )
 from gitops_bot.views.summary import Group, groups, headline, remarks, row_sign, sentence, sign, tally, tally_row
-from gitops_bot.views.text import and_more, code_span, shorten, shorten_line, size
+from gitops_bot.views.text import and_more, code_span, prefix, shorten_line, size
 from gitops_bot.views.words import ROW_STATES, SEVERITIES, join, plural
 
 # What a person reads on a phone before opening the file.
-_MEASURE = Measure(value_lines=8, width=160, foreign=False)
+_BRIEF = Measure(value_lines=8, width=160, foreign=False)
+_WHOLE = Measure(foreign=False)
 _LINES_OF_A_GROUP = 40
 _CHARACTERS_OF_A_GROUP = 2_400
-_LEAST_DETAIL = 120
+_GROUPS = 12
+_CLUSTERS = 8
+# Of one cluster, and of one Kustomization.
+_FINDINGS = 3
+_NOTES = 2
+# Short enough for one section, however long the names are.
+_PLACES = 4
+_SENTENCE_CHARACTERS = 400
+_DETAIL_CHARACTERS = 300
 # Lines of a cut object that say something, and room for the line that counts what is missing.
 _LEAST_LINES = 3
 _COUNTING_LINE = 40
-_GROUPS = 12
-_CLUSTERS = 8
-_FINDINGS = 3
-_PLACES = 6
-_FINDING_CHARACTERS = 600
-_DETAIL_CHARACTERS = 400
 
 
-@dataclass(frozen=True)
+@dataclass
 class Room:
     """How much a message still takes."""
 
     blocks: int
     characters: int
 
+    def take(self, blocks: Sequence[Block]) -> bool:
+        """Take the room that blocks need, all of it or nothing."""
+        needed = measure(blocks)
+        if len(blocks) > self.blocks or needed > self.characters:
+            return False
+        self.blocks -= len(blocks)
+        self.characters -= needed
+        return True
+
 
 @dataclass
 class _Missing:
     """What had no room."""
 
+    clusters: int = 0
     groups: int = 0
     objects: int = 0
-    cut: int = 0
     findings: int = 0
-    clusters: int = 0
+    notes: int = 0
+    cut_objects: int = 0
+    cut_findings: int = 0
 
     def words(self) -> str:
         parts = [
@@ -64,9 +78,19 @@ class _Missing:
             (self.groups, plural(self.groups, "Kustomization")),
             (self.objects, plural(self.objects, "object")),
             (self.findings, plural(self.findings, "finding")),
-            (self.cut, f"parts of {plural(self.cut, 'object')}"),
+            (self.notes, plural(self.notes, "note")),
+            (self.cut_objects, f"parts of {plural(self.cut_objects, 'object')}"),
+            (self.cut_findings, f"parts of {plural(self.cut_findings, 'finding')}"),
         ]
         return join([words for number, words in parts if number])
+
+
+@dataclass
+class _Part:
+    """What is shown of a cluster, or of a group: its line, its findings, its changes."""
+
+    head: list[Block]
+    rest: list[Block] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -79,116 +103,140 @@ class Details:
 
 def details(report: Report, room: Room) -> Details:
     """Show as much of a report as there is room for."""
-    missing = _Missing()
-    found = groups(report)
-    heads: dict[int, list[Block]] = {}
-    clusters = _cluster_heads(report, found, missing)
-    left = Room(
-        room.blocks - sum(map(len, clusters.values())),
-        room.characters - sum(measure(blocks) for blocks in clusters.values()),
-    )
-    for number, group in enumerate(found):
-        head = _group_head(group, report, alone=len(found) == 1, missing=missing)
-        # A head and its details are what a group may need; keep at least that.
-        if number >= _GROUPS or len(head) + 1 > left.blocks or measure(head) + _LEAST_DETAIL > left.characters:
-            missing.groups += len(group.places)
-            missing.objects += sum(len(own_changes(group.row)) for _ in group.places)
-            continue
-        heads[number] = head
-        left = Room(left.blocks - len(head) - 1, left.characters - measure(head))
-    bodies = _bodies({number: found[number] for number in heads}, left.characters, missing)
+    missing, found = _Missing(), groups(report)
+    clusters = _clusters(report, found, room, missing)
+    shown = _groups(report, found, clusters, room, missing)
+    for cluster in report.clusters:
+        if cluster.cluster in clusters:
+            clusters[cluster.cluster].rest += _findings(cluster.findings, room, missing)
+    for number, part in shown.items():
+        part.rest += _findings(found[number].row.findings, room, missing)
+    for number, text in _changes({number: found[number] for number in shown}, room, missing).items():
+        shown[number].rest.append(preformatted(text))
     blocks: list[Block] = []
     for cluster in report.clusters:
-        blocks += clusters.get(cluster.cluster, [])
-        for number, head in heads.items():
+        if cluster.cluster in clusters:
+            blocks += clusters[cluster.cluster].head + clusters[cluster.cluster].rest
+        for number, part in shown.items():
             if found[number].places[0].cluster == cluster.cluster:
-                blocks += head + bodies[number]
+                blocks += part.head + part.rest
     return Details(tuple(blocks), missing.words())
 
 
-def _cluster_heads(report: Report, found: Sequence[Group], missing: _Missing) -> Mapping[str, list[Block]]:
-    """Give each cluster's own line and findings; one cluster needs no line, the summary says it."""
-    heads: dict[str, list[Block]] = {}
-    for number, cluster in enumerate(report.clusters):
-        if number >= _CLUSTERS:
+def _clusters(report: Report, found: Sequence[Group], room: Room, missing: _Missing) -> dict[str, _Part]:
+    """Give each cluster its line; one alone needs none, the summary says it."""
+    by_weight = sorted(report.clusters, key=lambda cluster: VERDICTS_BY_WEIGHT.index(cluster.verdict))
+    parts: dict[str, _Part] = {}
+    for cluster in by_weight:
+        head = _cluster_head(cluster, found) if len(report.clusters) > 1 else []
+        if len(parts) < _CLUSTERS and room.take(head):
+            parts[cluster.cluster] = _Part(head)
+        else:
             missing.clusters += 1
+            missing.findings += len(cluster.findings)
+    return parts
+
+
+def _cluster_head(cluster: ClusterReport, found: Sequence[Group]) -> list[Block]:
+    counts = tally([cluster])
+    said = f"{sign(cluster.verdict, counts)} *Cluster {code_span(cluster.cluster)}*"
+    elsewhere = [group for group in found if group.places[0].cluster != cluster.cluster]
+    shared = [place for group in elsewhere for place in group.places if place.cluster == cluster.cluster]
+    above = context(f"As above: {and_more(map(_name, shared), _PLACES)}")
+    return [section(f"{said}\n{headline(cluster.verdict, counts)}."), *([above] if shared else [])]
+
+
+def _groups(
+    report: Report, found: Sequence[Group], clusters: Mapping[str, _Part], room: Room, missing: _Missing
+) -> dict[int, _Part]:
+    """Give each group its line and its notes."""
+    parts: dict[int, _Part] = {}
+    # A block more for each, for its changes.
+    for number, group in enumerate(found):
+        head = _group_head(group, report, alone=len(found) == 1)
+        fits = len(parts) < _GROUPS and room.blocks > len(head) + len(parts)
+        if fits and group.places[0].cluster in clusters and room.take(head):
+            parts[number] = _Part(head)
+            missing.notes += max(len(group.row.notes) - _NOTES, 0)
             continue
-        blocks: list[Block] = []
-        if len(report.clusters) > 1:
-            counts = tally([cluster])
-            said = f"{sign(cluster.verdict, counts)} *Cluster {code_span(cluster.cluster)}*"
-            blocks.append(section(f"{said}\n{headline(cluster.verdict, counts)}."))
-        above = [code_span(str(place)) for place in _shown_above(cluster.cluster, found)]
-        blocks += [context(f"As above: {and_more(above, _PLACES)}")] if above else []
-        heads[cluster.cluster] = blocks + _finding_blocks(cluster.findings, missing)
-    return heads
+        missing.groups += len(group.places)
+        missing.objects += len(own_changes(group.row)) * len(group.places)
+        missing.findings += len(group.row.findings)
+    room.blocks -= len(parts)
+    return parts
 
 
-def _shown_above(cluster: str, found: Sequence[Group]) -> list[KustomizationId]:
-    """Name the Kustomizations of a cluster that say the same as one of another cluster."""
-    elsewhere = [group for group in found if group.places[0].cluster != cluster]
-    return [place for group in elsewhere for place in group.places if place.cluster == cluster]
-
-
-def _group_head(group: Group, report: Report, *, alone: bool, missing: _Missing) -> list[Block]:
-    """Give the line of a Kustomization (or of several that say the same), and its findings."""
+def _group_head(group: Group, report: Report, *, alone: bool) -> list[Block]:
+    """Give the line of a Kustomization, or of several that say the same."""
     row, counts = group.row, tally_row(group.row)
-    changed = row.state is RowState.CHANGED
     more = len(group.places) - 1
     others = f" and {plural(more, 'more Kustomization')}" if more else ""
-    lines = [f"{row_sign(row)} *{code_span(str(row.id))}*{others}"]
+    lines = [f"{row_sign(row)} *{_name(row.id)}*{others}"]
     if more:
-        lines.append(f"The same in {_other_places(group, report)}.")
-    said = [] if changed else [ROW_STATES[row.state].words]
+        many = len(report.clusters) > 1
+        names = [
+            f"{_name(place)} in {code_span(place.cluster)}" if many else _name(place) for place in group.places[1:]
+        ]
+        lines.append(f"The same in {and_more(names, _PLACES)}.")
+    said = [] if row.state is RowState.CHANGED else [ROW_STATES[row.state].words]
     if counts.objects and not alone:
         said.append(sentence(counts) + (" in each" if more else ""))
     if said:
-        lines.append(_capitalised(": ".join(said)))
+        lines.append(f"{said[0][0].upper()}{': '.join(said)[1:]}.")
     if not alone:
         lines += remarks(counts)
-    blocks = [section("\n".join(lines))]
-    if not row.changes and not row.findings:
-        why = next((note for note in (*row.notes, row.reason) if note), "")
-        blocks += [foreign_context(shorten_line(why, _FINDING_CHARACTERS))] if why else []
-    return blocks + _finding_blocks(row.findings, missing)
-
-
-def _other_places(group: Group, report: Report) -> str:
-    many = len(report.clusters) > 1
-    names = [
-        f"{code_span(str(place))} in {code_span(place.cluster)}" if many else code_span(str(place))
-        for place in group.places[1:]
+    notes = row.notes[:_NOTES]
+    if row.reason and not (row.notes or row.changes or row.findings):
+        notes = (row.reason,)
+    return [
+        section("\n".join(lines)),
+        *(foreign_context(shorten_line(note, _SENTENCE_CHARACTERS)) for note in notes if note),
     ]
-    return and_more(names, _PLACES)
 
 
-def _capitalised(words: str) -> str:
-    return words[0].upper() + words[1:] + "."
+def _name(place: KustomizationId) -> str:
+    return code_span(str(place))
 
 
-def _finding_blocks(findings: Sequence[Finding], missing: _Missing) -> list[Block]:
+def _findings(findings: Sequence[Finding], room: Room, missing: _Missing) -> list[Block]:
     blocks: list[Block] = []
-    for finding in findings[:_FINDINGS]:
-        advice = f"\n→ {clean_line(finding.advice)}" if finding.advice else ""
-        said = f"{SEVERITIES[finding.severity].sign} {clean_line(finding.message)}"
-        blocks.append(foreign_section(shorten(said, _FINDING_CHARACTERS) + shorten(advice, _FINDING_CHARACTERS)))
-        if finding.detail:
-            blocks.append(preformatted(shorten(clean(finding.detail), _DETAIL_CHARACTERS)))
-    missing.findings += max(len(findings) - _FINDINGS, 0)
+    for number, finding in enumerate(findings):
+        shown, whole = _finding(finding)
+        if number < _FINDINGS and room.take(shown):
+            blocks += shown
+            missing.cut_findings += not whole
+        else:
+            missing.findings += 1
     return blocks
 
 
-def _bodies(wanted: Mapping[int, Group], characters: int, missing: _Missing) -> Mapping[int, list[Block]]:
+def _finding(finding: Finding) -> tuple[list[Block], bool]:
+    """Give a finding, and whether that is all of it."""
+    said = [f"{SEVERITIES[finding.severity].sign} {shorten_line(finding.message, _SENTENCE_CHARACTERS)}"]
+    if finding.advice:
+        said.append(f"→ {shorten_line(finding.advice, _SENTENCE_CHARACTERS)}")
+    blocks = [foreign_section("\n".join(said))]
+    detail = clean(finding.detail)
+    kept = prefix(detail, _DETAIL_CHARACTERS)
+    if kept.strip():
+        blocks.append(preformatted(kept if kept == detail else f"{kept}…"))
+    whole = kept == detail and all(
+        size(clean_line(text)) <= _SENTENCE_CHARACTERS for text in (finding.message, finding.advice)
+    )
+    return blocks, whole
+
+
+def _changes(wanted: Mapping[int, Group], room: Room, missing: _Missing) -> Mapping[int, str]:
     """Share the characters: an equal part for each group still waiting, the first being the most important."""
-    bodies: dict[int, list[Block]] = {number: [] for number in wanted}
+    texts: dict[int, str] = {}
     waiting = [number for number in wanted if own_changes(wanted[number].row)]
     for place, number in enumerate(waiting):
-        share = min(characters // (len(waiting) - place), _CHARACTERS_OF_A_GROUP)
+        share = min(room.characters // (len(waiting) - place), _CHARACTERS_OF_A_GROUP)
         text = _changes_text(wanted[number], share, missing)
         if text:
-            bodies[number] = [preformatted(text)]
-            characters -= measure(bodies[number])
-    return bodies
+            texts[number] = text
+            room.characters -= size(text)
+    return texts
 
 
 def _changes_text(group: Group, characters: int, missing: _Missing) -> str:
@@ -197,17 +245,17 @@ def _changes_text(group: Group, characters: int, missing: _Missing) -> str:
     changes = own_changes(group.row)
     shown = 0
     for change in changes:
-        lines = [indented(line) for line in object_lines(change, _MEASURE)]
+        brief = object_lines(change, _BRIEF)
+        lines = [indented(line) for line in brief]
         taken = sum(size(line) + 1 for line in kept)
         fitting = _fitting(lines, characters - taken - _COUNTING_LINE, _LINES_OF_A_GROUP - len(kept))
-        if fitting == len(lines):
-            kept += lines
-        elif shown or fitting < _LEAST_LINES:
+        if fitting < len(lines) and (shown or fitting < _LEAST_LINES):
             break
-        else:
-            kept += [*lines[:fitting], f"  … {plural(len(lines) - fitting, 'more line')}"]
-            missing.cut += 1
+        kept += lines[:fitting]
         shown += 1
+        if fitting < len(lines):
+            kept.append(f"  … {plural(len(lines) - fitting, 'more line')}")
+        missing.cut_objects += fitting < len(lines) or brief != object_lines(change, _WHOLE)
         if fitting < len(lines):
             break
     rest = len(changes) - shown

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from gitops_bot.models.chat import ChatFile, ChatMessage
 from gitops_bot.models.pull_requests import PullRequest, Repository
 from gitops_bot.models.records import Decision
-from gitops_bot.models.reports import Report, Severity, Verdict
+from gitops_bot.models.reports import Report, Severity
 from gitops_bot.rules.cleaning import clean_line
 from gitops_bot.rules.decisions import Action
 from gitops_bot.views import slack_blocks as block
@@ -198,7 +198,7 @@ def _deed(done: Decision, pull: PullRequest) -> str:
 
 
 def _files(report: Report, counts: Tally, middle: Details) -> tuple[ChatFile, ...]:
-    if report.verdict is Verdict.HELD or not (middle.missing or counts.origins):
+    if not (middle.missing or counts.origins):
         return ()
     content = plain_report(report).encode()
     pull = report.pull_request

@@ -15,6 +15,7 @@ from gitops_bot.models.reports import (
     Severity,
     Verdict,
 )
+from gitops_bot.rules.cleaning import has_hidden_characters
 from gitops_bot.views.words import DESTROYS, ORIGINS, ROW_STATES, VERDICTS, join, plural
 
 # Origins that the merge itself brings to the cluster; the others are folded and counted.
@@ -43,6 +44,8 @@ class Tally:
     # Objects with at least one entry of an origin that is not the pull request's own; UNDONE as well.
     origins: Counter[Origin] = field(default_factory=Counter)
     severities: Counter[Severity] = field(default_factory=Counter)
+    # Objects whose text has characters that a person does not see.
+    hidden: Counter[Operation] = field(default_factory=Counter)
     # Objects that something happens to only when a suspended Kustomization is resumed.
     on_resume: Counter[Operation] = field(default_factory=Counter)
 
@@ -70,6 +73,13 @@ def is_own(change: ResourceChange) -> bool:
 def origins_of(change: ResourceChange) -> frozenset[Origin]:
     """Give every origin that occurs in a change."""
     return frozenset({change.origin} | {entry.origin for entry in change.fields})
+
+
+def has_hidden_text(change: ResourceChange) -> bool:
+    """Whether a change has characters that a person does not see."""
+    fields = [text for entry in change.fields for text in (entry.path, entry.headline, entry.before, entry.after)]
+    texts = (str(change.object), change.body, *change.facts, *change.notes, *fields)
+    return any(has_hidden_characters(text) for text in texts)
 
 
 def findings_of(cluster: ClusterReport) -> tuple[Finding, ...]:
@@ -100,6 +110,8 @@ def _count(row: KustomizationReport, result: Tally) -> None:
     for change in row.changes:
         if change.operation is Operation.SKIP or is_own(change):
             operations[change.operation] += 1
+        if has_hidden_text(change):
+            result.hidden[change.operation] += 1
         result.origins.update(origins_of(change) - {Origin.PULL_REQUEST})
 
 
@@ -127,6 +139,8 @@ def remarks(counts: Tally) -> list[str]:
     """Say what else there is to know, in sentences: what is overwritten, and what does not come from here."""
     found = counts.origins
     said = []
+    if number := counts.hidden.total():
+        said.append(f"⚠️ Hidden characters in {plural(number, 'object')}, shown here as escapes like \\u202e.")
     if number := counts.on_resume.total():
         said.append(f"{plural(number, 'object')} would change only when a suspended Kustomization is resumed.")
     if number := found[Origin.UNDONE]:
