@@ -1,5 +1,5 @@
 """What a person types. Each command imports what it needs when it runs, so that ``--help`` answers at once."""
-# ruff: noqa: PLC0415  (imports inside the commands, for the reason above)
+# ruff: noqa: PLC0415, FBT002  (imports inside the commands, for the reason above; flags are how Typer says options)
 
 import asyncio
 import sys
@@ -65,6 +65,9 @@ def diff(
     as_myself: Annotated[
         bool, typer.Option("--as-myself", help="Run flux with your own rights instead of the diff identity's.")
     ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Every line, and what does not come from the pull request.")
+    ] = False,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Print what one pull request would do to the cluster.
@@ -82,9 +85,9 @@ def diff(
     with _counting(board):
         report = asyncio.run(diff_once(loaded, repository, number, board, as_myself=as_myself))
     if output is Output.JSON:
-        typer.echo(json_report.as_json(report))
+        typer.echo(json_report.json_report(report))
     else:
-        terminal.print_report(report, Console())
+        Console().print(terminal.terminal_report(report, full=full))
     raise typer.Exit(_EXIT_CODES[report.verdict])
 
 

@@ -9,6 +9,7 @@ from gitops_bot.errors import (
     GitHubRateLimited,
     GitHubUnavailable,
     GitopsBotError,
+    GitUnavailable,
     SlackError,
     SlackRateLimited,
     SlackUnavailable,
@@ -30,7 +31,15 @@ log = telemetry.logger(__name__)
 # Reviews that fail in a row before the pull request is left alone until it moves.
 MOST_FAILURES = 3
 # The next tick tries again, however long it takes; nobody is at fault here.
-_TRANSIENT = (GitHubUnavailable, GitHubRateLimited, ClusterUnavailable, SlackUnavailable, SlackRateLimited, StoreError)
+_TRANSIENT = (
+    GitHubUnavailable,
+    GitHubRateLimited,
+    GitUnavailable,
+    ClusterUnavailable,
+    SlackUnavailable,
+    SlackRateLimited,
+    StoreError,
+)
 
 
 async def review_pull_request(doors: Doors, key: str) -> None:

@@ -1,0 +1,188 @@
+"""``gitops-bot check``: try every token, right and address that the service needs, and say what to mend."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Protocol
+
+from gitops_bot.errors import GitopsBotError
+from gitops_bot.journeys.ports import Cluster, Eyes
+from gitops_bot.models.chat import ChannelFacts, ChatIdentity
+from gitops_bot.models.checks import Check, CheckState
+from gitops_bot.models.kustomizations import ClusterSnapshot
+from gitops_bot.models.pull_requests import Repository
+from gitops_bot.rules import affected
+
+# config/slack-app-manifest.yaml asks for these.
+NEEDED_SCOPES = {
+    "chat:write": "messages cannot be posted",
+    "channels:history": "a message whose post was in doubt cannot be found again",
+    "channels:read": "whether the channel is shared with others cannot be seen",
+    "files:write": "long reports cannot be put into the thread",
+}
+
+
+class CheckedChat(Protocol):
+    """What a check wants to know of Slack."""
+
+    async def identity(self) -> ChatIdentity:
+        """Who the bot token belongs to, and its scopes."""
+        ...
+
+    async def channel_facts(self, channel: str) -> ChannelFacts:
+        """What decides whether the bot can write there."""
+        ...
+
+
+async def check_installation(
+    eyes: Eyes, chat: CheckedChat | None, *, channel: str, people: Mapping[str, str]
+) -> AsyncIterator[Check]:
+    """Yield one result after the other, each as soon as it is known. Never raises for what is wrong outside."""
+    async for check in _check_flux(eyes):
+        yield check
+    snapshots = []
+    for cluster in eyes.clusters:
+        snapshot = None
+        try:
+            snapshot = await cluster.snapshot()
+        except GitopsBotError as error:
+            yield _bad(f"cluster {cluster.name}", error)
+            continue
+        snapshots.append(snapshot)
+        async for check in _check_cluster(eyes, cluster, snapshot):
+            yield check
+    async for check in _check_github(eyes, tuple(snapshots), people):
+        yield check
+    if chat is not None:
+        async for check in _check_slack(chat, channel):
+            yield check
+
+
+async def _check_flux(eyes: Eyes) -> AsyncIterator[Check]:
+    yield await _try("flux", eyes.flux.version, lambda found: f"version {found}")
+
+
+async def _check_cluster(eyes: Eyes, cluster: Cluster, snapshot: ClusterSnapshot) -> AsyncIterator[Check]:
+    name = f"cluster {cluster.name}"
+    count = len(snapshot.kustomizations)
+    seen = f"{count} Kustomization(s), {len(snapshot.sources)} source(s)"
+    yield Check(name, CheckState.GOOD if count else CheckState.WARNING, seen, "" if count else "Is Flux installed here?")
+    for reason, kustomizations in affected.not_reviewable(snapshot, github_url=eyes.github_url).items():
+        names = ", ".join(str(kustomization.id) for kustomization in kustomizations)
+        yield Check(name, CheckState.WARNING, f"{len(kustomizations)} cannot be reviewed: {reason}: {names}")
+    try:
+        await cluster.diff_credentials()
+        proved = await cluster.guard_is_proved()
+    except GitopsBotError as error:
+        yield _bad(f"{name}: diff identity", error)
+        return
+    yield Check(
+        f"{name}: guard",
+        CheckState.GOOD if proved else CheckState.BAD,
+        "writes of the diff identity are refused" if proved else "a write of the diff identity was not refused",
+        "" if proved else "Apply config/guard to this cluster; nothing is compared before.",
+    )
+
+
+async def _check_github(
+    eyes: Eyes, snapshots: tuple[ClusterSnapshot, ...], people: Mapping[str, str]
+) -> AsyncIterator[Check]:
+    yield await _try("github token", eyes.github.own_login, lambda login: f"belongs to {login}")
+    watched = affected.watched_repositories(snapshots, github_url=eyes.github_url)
+    if snapshots and not watched:
+        yield Check(
+            "repositories",
+            CheckState.WARNING,
+            f"no GitRepository of these clusters points to {eyes.github_url}",
+            "github.html_url has to be the address that the GitRepository objects use.",
+        )
+    for repository in sorted(watched):
+        yield await _check_repository(eyes, repository, watched[repository])
+        for slack_user, login in sorted(people.items()):
+            async for check in _check_person(eyes, repository, slack_user, login):
+                yield check
+
+
+async def _check_repository(eyes: Eyes, repository: Repository, branches: frozenset[str]) -> Check:
+    name = f"repository {repository}"
+    try:
+        look = await eyes.github.open_pull_requests(repository)
+        own = await eyes.github.permission(repository, await eyes.github.own_login())
+        for branch in sorted(branches):
+            tip = await eyes.github.branch_tip(repository, branch)
+            await eyes.git.fetch(repository, {f"refs/heads/{branch}": tip})
+    except GitopsBotError as error:
+        return _bad(name, error)
+    seen = f"{len(look.pull_requests)} open, branch {', '.join(sorted(branches))} fetched"
+    if not own.may_write:
+        return Check(
+            name,
+            CheckState.WARNING,
+            f"{seen}; our permission is '{own}'",
+            "An approval of ours counts only with write permission.",
+        )
+    return Check(name, CheckState.GOOD, seen)
+
+
+async def _check_person(eyes: Eyes, repository: Repository, slack_user: str, login: str) -> AsyncIterator[Check]:
+    name = f"people {slack_user}"
+    try:
+        permission = await eyes.github.permission(repository, login)
+    except GitopsBotError as error:
+        yield _bad(name, error)
+        return
+    if not permission.may_write:
+        yield Check(
+            name,
+            CheckState.WARNING,
+            f"{login} has the permission '{permission}' in {repository} and cannot approve there",
+            "Correct the login under people, or give the right on GitHub.",
+        )
+
+
+async def _check_slack(chat: CheckedChat, channel: str) -> AsyncIterator[Check]:
+    try:
+        identity = await chat.identity()
+    except GitopsBotError as error:
+        yield _bad("slack bot token", error)
+        return
+    yield Check("slack bot token", CheckState.GOOD, f"belongs to {identity.user} in {identity.team}")
+    for scope, loss in NEEDED_SCOPES.items():
+        if scope not in identity.scopes:
+            yield Check(
+                "slack scopes",
+                CheckState.BAD,
+                f"{scope} is missing: {loss}",
+                "Add it under OAuth & Permissions and install the app again; config/slack-app-manifest.yaml has all.",
+            )
+    try:
+        facts = await chat.channel_facts(channel)
+    except GitopsBotError as error:
+        yield _bad(f"slack channel {channel}", error)
+        return
+    yield _judge_channel(channel, facts)
+
+
+def _judge_channel(channel: str, facts: ChannelFacts) -> Check:
+    name = f"slack channel {channel}"
+    if facts.is_archived:
+        return Check(name, CheckState.BAD, f"#{facts.name} is archived", "Set slack.channel to another one.")
+    if not facts.is_member:
+        return Check(name, CheckState.BAD, f"the bot is not in #{facts.name}", "Invite it: /invite @gitops-bot")
+    if facts.is_shared:
+        return Check(
+            name,
+            CheckState.WARNING,
+            f"#{facts.name} is shared with another organisation",
+            "They see what your pull requests change. Use a channel of your own.",
+        )
+    return Check(name, CheckState.GOOD, f"#{facts.name}")
+
+
+async def _try(subject: str, ask: Callable[[], Awaitable[str]], say: Callable[[str], str]) -> Check:
+    try:
+        return Check(subject, CheckState.GOOD, say(await ask()))
+    except GitopsBotError as error:
+        return _bad(subject, error)
+
+
+def _bad(subject: str, error: GitopsBotError) -> Check:
+    return Check(subject, CheckState.BAD, str(error))
