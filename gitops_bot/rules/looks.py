@@ -35,6 +35,10 @@ class Look:
 
     def state(self, reference: ObjectReference) -> str:
         """Return flux's word for an object; "" when it differs in nothing, "unknown" when flux did not get that far."""
+        rendered = self.objects.get(reference)
+        if rendered and (rendered.says("reconcile", "disabled") or rendered.says("ssa", "ignore")):
+            # When the cluster does not have it, flux prints it without its name, and as deleted.
+            return "skipped"
         heading = self.headings.get(ungrouped(reference))
         if heading is not None:
             return heading.state

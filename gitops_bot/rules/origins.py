@@ -134,17 +134,15 @@ def is_noise(path: Path, shape: Shape) -> bool:
 def _by_renders(path: Path, base: View, result: View, shape: Shape) -> Entry:
     """Say what two renders say, where flux could not."""
     before, after = (shape.value(view.value, path) for view in (base, result))
+    secret = path[:1] == ("data",) and (result.value or {}).get("kind") == "Secret"
     if before is MISSING:
         headline = "+ added"
     elif after is MISSING:
         headline = "- removed"
     else:
         headline = "⇆ order changed" if path[-1:] == (ORDER,) else "± value change"
-    return Entry(headline, _text(before), _text(after), None)
-
-
-def _text(value: Any) -> str:
-    return "" if value is MISSING else str(value)
+    texts = ["" if value is MISSING else "***" if secret else str(value) for value in (before, after)]
+    return Entry(headline, texts[0], texts[1], None)
 
 
 def _shown(found: list[_Found], base: View, result: View) -> Iterator[FieldChange]:

@@ -124,6 +124,15 @@ OF_OBJECTS = (
         "Correct its name or its place.",
         unless=Unless.DEFINITION_CHANGES,
     ),
+    # flux's own comparison writes a text such as "1" in stringData without its quotes; its controller does not.
+    Refusal(
+        "number-in-secret",
+        r"^dry-run failed[^:]*: failed to create typed patch object \([^)]*Kind=Secret\): (?:errors:)?\s+"
+        r"\.stringData\.[^\n]*: expected string",
+        "{object} could not be compared: flux cannot read numbers in stringData, even with quotes.",
+        "Use data instead of stringData; if the value has quotes in git, the cluster accepts it.",
+        blocks=False,
+    ),
     Refusal(
         "schema",
         r"^dry-run failed[^:]*: failed to create typed patch object",

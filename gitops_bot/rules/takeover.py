@@ -10,37 +10,39 @@ Source: https://github.com/fluxcd/kustomize-controller/blob/v1.9.5/internal/cont
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from gitops_bot.models.changes import FieldChange, Origin
-from gitops_bot.rules.fields import MISSING, Path, Shape, same
+from gitops_bot.rules.fields import MISSING, Entry, Path, Shape
 from gitops_bot.rules.objects import marked
-from gitops_bot.rules.origins import View, is_noise
+from gitops_bot.rules.origins import View
 
 _OWN = "kustomize-controller"
 
 
-def taken_away(live: Mapping[str, Any], base: View, result: View, shape: Shape) -> Iterator[FieldChange]:
-    """Go through the fields that are lost, or saved by the result, without an entry in its diff."""
-    if result.value is None or any(marked(value, "ssa", "merge") for value in (live, result.value)):
-        return
+def losses(live: Mapping[str, Any], shape: Shape) -> dict[Path, Entry]:
+    """Return the fields of a live object that the next apply takes away from whoever does not state them."""
+    if marked(live, "ssa", "merge") or any(marked(tree, "ssa", "merge") for tree in shape.trees):
+        return {}
+    found = {}
     for path in _lost_paths(live, shape):
         value = shape.value(live, path)
-        b, r = shape.value(base.value, path), shape.value(result.value, path)
-        if value is MISSING or is_noise(path, shape) or result.expansion.about(path):
-            continue
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-        if r is MISSING:
-            yield FieldChange(".".join(path), "- removed", text, "", _origin_of_loss(base, path, b))
-        elif b is MISSING and base.value is not None and same(r, value):
-            yield FieldChange(".".join(path), "= the cluster has it already", text, text, Origin.ADOPTED)
+        if value is not MISSING:
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+            found[path] = Entry("- removed", text, "", None)
+    return found
 
 
-def _origin_of_loss(base: View, path: Path, b: Any) -> Origin:
-    if b is MISSING:
-        return Origin.DRIFT
-    # Live is as the base wants it, and the result drops it: the pull request's own doing.
-    return Origin.UNDONE if base.expansion.about(path) else Origin.PULL_REQUEST
+def with_losses(view: View, lost: Mapping[Path, Entry], shape: Shape) -> View:
+    """Complete what flux diff says of an object by what it leaves out."""
+    if view.value is None:
+        return view
+    more = {
+        path: entry
+        for path, entry in lost.items()
+        if shape.value(view.value, path) is MISSING and view.expansion.about(path) is None
+    }
+    return replace(view, expansion=replace(view.expansion, fields={**view.expansion.fields, **more})) if more else view
 
 
 def _lost_paths(live: Mapping[str, Any], shape: Shape) -> Iterator[Path]:

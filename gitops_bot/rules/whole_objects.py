@@ -15,7 +15,7 @@ from gitops_bot.rules.fields import Shape, same
 from gitops_bot.rules.looks import Look, not_understood
 from gitops_bot.rules.objects import body_of, marked
 from gitops_bot.rules.origins import View, field_changes, weightiest
-from gitops_bot.rules.takeover import taken_away
+from gitops_bot.rules.takeover import losses, with_losses
 
 _TAKEN_OVER = "exists already without Flux; it takes the object over"
 _UNSEEN = "flux shows no single field of this change"
@@ -69,7 +69,8 @@ class _Case:
     def of(cls, judge: Judge, reference: ObjectReference) -> "_Case":
         looks = [judge.base, judge.result, *([judge.applied] if judge.applied else [])]
         shape = Shape.of(*(look.value(reference) for look in looks))
-        base, result, *applied = (look.view(reference, shape) for look in looks)
+        lost = losses(judge.live_objects.get(reference, {}), shape)
+        base, result, *applied = (with_losses(look.view(reference, shape), lost, shape) for look in looks)
         return cls(judge, reference, shape, base, result, applied[0] if applied else None)
 
     @property
@@ -154,23 +155,17 @@ def _silent(view: View) -> View:
 
 
 def _changed(case: _Case, state: str) -> ResourceChange | None:
-    fields = list(field_changes(case.base, case.result, case.applied, case.shape))
-    live = case.judge.live_objects.get(case.reference)
-    if live is not None:
-        shown = {change.path for change in fields}
-        fields += [
-            change for change in taken_away(live, case.base, case.result, case.shape) if change.path not in shown
-        ]
+    fields = field_changes(case.base, case.result, case.applied, case.shape)
     notes = [_NOT_COMPARED] if state == "unknown" else []
     if case.base.value is None:
         return _arrived(case, state, fields)
     if not fields:
         return _unseen(case, state)
     origin = weightiest(change.origin for change in fields)
-    return ResourceChange(case.reference, Operation.CHANGE, origin, tuple(fields), notes=tuple(notes))
+    return ResourceChange(case.reference, Operation.CHANGE, origin, fields, notes=tuple(notes))
 
 
-def _arrived(case: _Case, state: str, fields: list[FieldChange]) -> ResourceChange:
+def _arrived(case: _Case, state: str, fields: tuple[FieldChange, ...]) -> ResourceChange:
     """Judge an object that the base does not have and the cluster has."""
     if case.reference in case.judge.inventory:
         known = case.applied is not None and case.applied.value is not None
@@ -180,7 +175,7 @@ def _arrived(case: _Case, state: str, fields: list[FieldChange]) -> ResourceChan
         origin, note = Origin.ADOPTED, _TAKEN_OVER
     notes = (note, _NOT_COMPARED) if state == "unknown" else (note,)
     origins = [origin, *(change.origin for change in fields)]
-    return ResourceChange(case.reference, Operation.CHANGE, weightiest(origins), tuple(fields), notes=notes)
+    return ResourceChange(case.reference, Operation.CHANGE, weightiest(origins), fields, notes=notes)
 
 
 def _unseen(case: _Case, state: str) -> ResourceChange | None:

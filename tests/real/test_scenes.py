@@ -1,0 +1,92 @@
+"""Plays every scene of support/scenes.py on a real API server, with the real flux and kustomize-controller."""
+
+import textwrap
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from scene_outcome import unexplained
+from scene_stage import Actor, Artifacts, Stage, play, wait_for
+from scenes import SCENES, Scene, Tree, definition
+
+from gitops_bot.models.changes import FieldChange
+from gitops_bot.models.kustomizations import ObjectReference
+from gitops_bot.models.reports import KustomizationReport, RowState
+from gitops_bot.rules.compare import ComparisonInputs, kustomization_report
+from gitops_bot.sandbox.cluster import Cluster
+from gitops_bot.sandbox.kubernetes_api import ApiRefused
+from gitops_bot.sandbox.tools.bring import Toolbox
+
+
+@pytest.fixture(scope="session")
+def widgets(cluster: Cluster) -> None:
+    """A kind of our own."""
+    cluster.apply_text(definition("widgets", "Widget"))
+
+    def served() -> bool:
+        try:
+            return cluster.api.get("/apis/scenes.example/v1/widgets") is not None
+        except ApiRefused:  # its storage is being made
+            return False
+
+    wait_for(served, "Widgets are served")
+
+
+@pytest.fixture(scope="session")
+def artifacts() -> Iterator[Artifacts]:
+    served = Artifacts()
+    yield served
+    served.close()
+
+
+def tree(value: Tree, namespace: str) -> Mapping[str, str]:
+    files = {"app.yaml": value} if isinstance(value, str) else value
+    return {path: text.replace("NAMESPACE", namespace) for path, text in files.items()}
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=[scene.name for scene in SCENES])
+@pytest.mark.usefixtures("widgets")
+def test_scene(
+    scene: Scene, cluster: Cluster, tools: Toolbox, artifacts: Artifacts, namespace: str, tmp_path: Path
+) -> None:
+    stage = Stage(cluster.api, cluster.kubeconfig, tools.path("flux"), tmp_path, artifacts, namespace, scene.spec)
+    main = tree(scene.main, namespace)
+    stage.open(main)
+    play(Actor(cluster.api, namespace), scene.by_hand)
+    base = stage.look(tree(scene.main if scene.base is None else scene.base, namespace), "base")
+    result = stage.look(tree(scene.result, namespace), "result")
+    applied = None if scene.base is None else stage.look(main, "main")
+    before = stage.live_objects(base, result)
+    report = kustomization_report(
+        ComparisonInputs(stage.kustomization(), base, result, applied=applied, live_objects=before)
+    )
+    expected = textwrap.dedent(scene.expected).replace("NAMESPACE", namespace).strip()
+    assert described(report) == expected
+
+    if scene.no_outcome:
+        return
+    message = stage.merge(tree(scene.result, namespace))
+    assert bool(message) == (report.state is RowState.FAILING), message
+    assert unexplained(report, before, stage.live_objects(base, result)) == []
+
+
+def described(report: KustomizationReport) -> str:
+    lines = [] if report.state is RowState.CHANGED else [f"[{report.state}]"]
+    for change in report.changes:
+        lines.append(f"{change.operation} {_name(change.object)} ({change.origin})")
+        lines += [_field(field) for field in change.fields]
+    for finding in report.findings:
+        words = ["!", finding.code, _name(finding.object) if finding.object else ""]
+        words += ["blocks"] if finding.blocks else []
+        words += ["incomplete"] if finding.incomplete else []
+        lines.append(" ".join(word for word in words if word))
+    return "\n".join(lines)
+
+
+def _name(reference: ObjectReference) -> str:
+    return f"{reference.kind}/{reference.name}"
+
+
+def _field(field: FieldChange) -> str:
+    before, after = (text.replace("\n", "\\n") for text in (field.before, field.after))
+    return f"  {field.origin} {field.path}: {before} -> {after}".replace(":  ->", ": ->").rstrip()
