@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from slack_sdk.socket_mode.request import SocketModeRequest
-from slack_world import App, actions, bot_client, button, connected, control, refusal, running_slack, section, until
+from slack_world import App, actions, bot_client, button, connected, control, refusal, running_slack, section
+from waiting import until
 
 from gitops_bot.sandbox.slack import SlackStandIn
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from slack_world import actions, bot_client, button, control, refusal, running_slack, section, until
+from slack_world import actions, bot_client, button, control, refusal, running_slack, section
+from waiting import until
 
 from gitops_bot.sandbox.slack import SlackStandIn
 

@@ -8,7 +8,8 @@ from typing import Any
 import aiohttp
 import pytest
 from slack_sdk.webhook.async_client import AsyncWebhookClient
-from slack_world import App, actions, bot_client, button, connected, control, refusal, running_slack, section, until
+from slack_world import App, actions, bot_client, button, connected, control, refusal, running_slack, section
+from waiting import eventually, until
 
 from gitops_bot.sandbox.slack import SlackStandIn
 
@@ -206,9 +207,14 @@ async def test_a_disconnect_leads_to_a_new_socket(slack: SlackStandIn, channel: 
             opened = slack.sockets.opened
             assert (await control(slack, "sockets", {"action": "disconnect", "reason": reason}))["connections"] == 1
             await until(lambda before=opened: slack.sockets.opened > before, f"a new socket after {reason}")
-        await until(lambda: len(slack.sockets.connections) == 1, "one socket is left")
-        assert (await click(slack, alice, channel, message, "approve"))["acknowledged"] is True
-        assert len(app.requests) == 1
+
+        async def taken() -> bool:
+            # slack-sdk may replace its socket once more: a press in between is lost, as it is on Slack.
+            answer = await click(slack, alice, channel, message, "approve")
+            return bool(answer["acknowledged"])
+
+        await eventually(taken, "a press is taken again")
+        assert app.requests
 
 
 async def test_a_warning_comes_before_the_end(slack: SlackStandIn) -> None:

@@ -84,6 +84,11 @@ _EXCEPTIONS: tuple[tuple[str, str, str], ...] = (
     ("socket:.*", "/enterprise: None .*", "null outside of an Enterprise Grid; the type only knows the object"),
     ("socket:block_actions", "/: 'response_url' is a .*", "a press in a dialog has none; the type forgets dialogs"),
     ("views[.].*", "/view/previous_view_id: None .*", "null for the lowest dialog, in the documentation of views.open"),
+    (
+        "views[.].*",
+        "/view/(close|submit): None .*",
+        "null where a dialog has no such button: bolt's ViewOutput says so",
+    ),
     ("views[.].*", "/view/state: .*'values'.*", "made from dialogs without inputs; bolt's ViewOutput has it"),
     (".*", "/(message|messages/[*])/metadata/event_payload: Additional.*", "its fields are the app's own"),
 )

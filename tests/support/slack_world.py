@@ -1,7 +1,5 @@
 """A running Slack stand-in and stock clients for it."""
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -53,17 +51,6 @@ async def refusal(call: Awaitable[Any]) -> dict[str, Any]:
         data: dict[str, Any] = error.response.data
         return data
     raise AssertionError("this was not refused")
-
-
-async def until(condition: Callable[[], Any], what: str, seconds: float = 10) -> None:
-    """Wait until something holds; fail when it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        await asyncio.sleep(0.01)
-
-
-Listener = Callable[[AsyncBaseSocketModeClient, SocketModeRequest], Awaitable[None]]
 
 
 class App:

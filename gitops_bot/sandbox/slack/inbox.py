@@ -1,5 +1,6 @@
 """The page on which a person sees what Slack would show them."""
 
+import contextlib
 import json
 from collections.abc import Iterator
 from importlib.resources import files
@@ -103,9 +104,11 @@ class Inbox:
         )
         await response.prepare(request)
         revision = -1
-        while True:
-            revision = await self._workspace.change_after(revision)
-            await response.write(f"data: {json.dumps({'revision': revision})}\n\n".encode())
+        with contextlib.suppress(ConnectionError):
+            while True:
+                revision = await self._workspace.change_after(revision)
+                await response.write(f"data: {json.dumps({'revision': revision})}\n\n".encode())
+        return response
 
     async def file(self, request: web.Request) -> web.Response:
         """Serve an uploaded file to the page: to look at, or (``?download=1``) to keep."""

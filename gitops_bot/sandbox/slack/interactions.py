@@ -2,7 +2,6 @@
 
 import asyncio
 import html
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -150,7 +149,6 @@ class Interactions:
                 text,
                 user.team_id,
                 thread_ts=thread,
-                app={"client_msg_id": str(uuid.uuid4())},
             )
         )
         self._announce(channel, message)

@@ -84,9 +84,9 @@ class ChatMethods:
             message.metadata = check_metadata(arguments.structure("metadata", "invalid_metadata_format"))
         replace(message, text=text if given_text else None, blocks=blocks, ts=self._workspace.stamp())
         self._workspace.changed()
-        answer = self._workspace.message_json(message, metadata=True)
-        # The message in this answer carries no timestamp of its own.
-        del answer["ts"]
+        # The message in this answer has neither its timestamp nor anything of its thread.
+        answer = message.as_json(metadata=True)
+        answer = {name: value for name, value in answer.items() if name not in {"ts", "thread_ts"}}
         return {"channel": channel.id, "ts": message.ts, "text": message.text, "message": answer}
 
     def delete(self, arguments: Arguments) -> dict[str, Any]:
