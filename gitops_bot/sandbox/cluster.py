@@ -7,8 +7,9 @@ roles are its work), source-controller and kustomize-controller, all on loopback
 import base64
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import httpx
 import yaml
@@ -178,7 +179,8 @@ class Cluster:
                 "source-controller",
                 (f"--storage-path={storage}", f"--storage-addr={address}", f"--storage-adv-addr={address}"),
             ),
-            ("kustomize-controller", ()),
+            # Its default, 30 s, is for clusters with thousands of Kustomizations.
+            ("kustomize-controller", ("--requeue-dependency=1s",)),
         ):
             health[program] = f"127.0.0.1:{self._ports.reserve()}"
             self._controllers.append(
@@ -240,3 +242,17 @@ def _answers(url: str) -> bool:
         return httpx.get(url, trust_env=False, timeout=2).status_code == httpx.codes.OK
     except httpx.TransportError:
         return False
+
+
+def write_joint_kubeconfig(file: Path, clusters: Sequence[Cluster]) -> Path:
+    """Write one kubeconfig with a context per cluster, named like it; the first is the current one."""
+    joint: dict[str, Any] = {"apiVersion": "v1", "kind": "Config", "current-context": clusters[0].name}
+    parts = [yaml.safe_load(cluster.kubeconfig.read_text(encoding="utf-8")) for cluster in clusters]
+    joint["clusters"] = [part["clusters"][0] for part in parts]
+    joint["users"] = [{"name": part["current-context"], "user": part["users"][0]["user"]} for part in parts]
+    joint["contexts"] = [
+        {"name": name, "context": {"cluster": name, "user": name}} for name in (cluster.name for cluster in clusters)
+    ]
+    file.touch(mode=0o600)
+    file.write_text(yaml.safe_dump(joint, sort_keys=False), encoding="utf-8")
+    return file

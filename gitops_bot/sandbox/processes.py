@@ -102,6 +102,7 @@ class Supervisor:
             ) from None
         # Clusters start side by side, each in a thread.
         self._mutex = threading.Lock()
+        self._stopping = threading.Event()
         self._processes: list[Process] = []
         self._finish_leftovers()
         # PR_SET_PDEATHSIG watches the thread that forked, not the process: this thread lives as long as we do.
@@ -119,9 +120,10 @@ class Supervisor:
         """Start a program with exactly this environment; it ends when we do."""
         log = self._folder / "logs" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        process = self._spawner.submit(self._fork, name, arguments, dict(environment), folder, log).result()
-        process.grace = grace
         with self._mutex:
+            self._refuse_when_stopping()
+            process = self._spawner.submit(self._fork, name, arguments, dict(environment), folder, log).result()
+            process.grace = grace
             self._processes.append(process)
             self._write_list()
         return process
@@ -154,9 +156,10 @@ class Supervisor:
         return Process(name, log, popen)
 
     def wait_until(self, ready: Callable[[], bool], *processes: Process, seconds: float, what: str) -> None:
-        """Wait for a condition; SandboxError when a process ends before, or after ``seconds``."""
+        """Wait for a condition; SandboxError when a process ends before, after ``seconds``, or when we are stopped."""
         deadline = time.monotonic() + seconds
         while not ready():
+            self._refuse_when_stopping()
             for process in processes:
                 if not process.is_running():
                     raise SandboxError(
@@ -167,6 +170,11 @@ class Supervisor:
                 logs = "\n".join(f"{process.name} ({process.log}):\n{process.log_tail()}" for process in processes)
                 raise SandboxError(f"{what}: not within {seconds:g} s\n{logs}")
             time.sleep(_INTERVAL)
+
+    def _refuse_when_stopping(self) -> None:
+        """Let threads that are still starting things end at once."""
+        if self._stopping.is_set():
+            raise SandboxError("the sandbox is being stopped")
 
     def ended(self) -> list[Process]:
         """Give the processes that ended although nobody asked them to."""
@@ -184,6 +192,7 @@ class Supervisor:
         """End everything, the last started first, and give the folder back. Can be called twice."""
         if self._lock < 0:
             return
+        self._stopping.set()
         with self._mutex:
             self._end(list(reversed(self._processes)))
             self._processes.clear()

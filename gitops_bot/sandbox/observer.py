@@ -1,0 +1,201 @@
+"""Looks at a sandbox from outside, as a person could: GitHub's API, Slack's history, the API server.
+
+Works from what `gitops-bot sandbox --output json` prints, and nothing else: what is seen here never
+comes from the bot.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import urljoin
+
+import httpx
+
+from gitops_bot.sandbox.errors import SandboxError
+from gitops_bot.sandbox.kubernetes_api import KubernetesApi
+
+# Seconds between two looks.
+_INTERVAL = 0.2
+_PAGE = 100
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class SeenMessage:
+    """One message in the channel, with everything that hangs on it."""
+
+    channel: str
+    timestamp: str
+    raw: Mapping[str, Any]
+    # All its words, those of its thread and of the files in it.
+    text: str
+    # action_id of each button to its `value`.
+    buttons: Mapping[str, str]
+
+    def says(self, *words: str) -> bool:
+        """Tell whether all of these stand in it, in whatever case."""
+        text = self.text.casefold()
+        return all(word.casefold() in text for word in words)
+
+
+def strings_in(value: Any) -> Iterator[str]:
+    """Give every string of a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from strings_in(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from strings_in(item)
+
+
+def _mappings_in(value: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(value, Mapping):
+        yield value
+        for item in value.values():
+            yield from _mappings_in(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _mappings_in(item)
+
+
+async def until(look: Callable[[], Awaitable[T]], is_enough: Callable[[T], bool], *, seconds: float) -> T:
+    """Look until what is seen is enough, and give the last that was seen, enough or not."""
+    deadline = time.monotonic() + seconds
+    while True:
+        seen = await look()
+        if is_enough(seen) or time.monotonic() >= deadline:
+            return seen
+        await asyncio.sleep(_INTERVAL)
+
+
+class Observer:
+    """Reads, and does what people do: opens, clicks, merges. Use it as an async context manager."""
+
+    def __init__(self, description: Mapping[str, Any]) -> None:
+        self.github = description["github"]
+        self.slack = description["slack"]
+        self.repository: str = self.github["repositories"][0]
+        self.author: str = self.github["author_login"]
+        self.reviewer: str = self.github["reviewer_login"]
+        self.bot: str = self.github["bot_login"]
+        self.cluster = KubernetesApi.from_kubeconfig(Path(description["kubernetes"]["kubeconfig"]))
+        self._client = httpx.AsyncClient(timeout=30, trust_env=False)
+
+    async def __aenter__(self) -> Self:
+        """Nothing to open."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+        self.cluster.close()
+
+    async def call_github(self, method: str, path: str, *, login: str, body: Any = None) -> Any:
+        """Make one request as somebody; SandboxError has GitHub's answer when it is not a success."""
+        answer = await self._client.request(
+            method,
+            f"{self.github['api_url']}{path}",
+            headers={
+                "Authorization": f"Bearer {self.github['tokens'][login]}",
+                "Accept": "application/vnd.github+json",
+            },
+            json=body,
+        )
+        if answer.is_error:
+            raise SandboxError(f"GitHub: {method} {path}: {answer.status_code} {answer.text[:300]}")
+        return answer.json() if answer.content else None
+
+    async def list_github(self, path: str) -> list[Any]:
+        """Read every entry of a list of this repository, as its author."""
+        entries: list[Any] = []
+        page = 1
+        while True:
+            full = f"/repos/{self.repository}{path}?per_page={_PAGE}&page={page}"
+            part = await self.call_github("GET", full, login=self.author)
+            entries += part
+            if len(part) < _PAGE:
+                return entries
+            page += 1
+
+    async def open_pull_request(self, branch: str, title: str, body: str) -> int:
+        """Open a pull request from a branch of the repository itself and give its number."""
+        answer = await self.call_github(
+            "POST",
+            f"/repos/{self.repository}/pulls",
+            login=self.author,
+            body={"title": title, "body": body, "head": branch, "base": "main"},
+        )
+        return int(answer["number"])
+
+    async def _call_slack(self, method: str, **arguments: Any) -> Any:
+        answer = await self._client.post(
+            urljoin(self.slack["api_url"], method),
+            headers={"Authorization": f"Bearer {self.slack['bot_token']}"},
+            data=arguments,
+        )
+        # The history is limited, and the bot reads it with the same token.
+        if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            await asyncio.sleep(float(answer.headers.get("Retry-After", 1)))
+            return await self._call_slack(method, **arguments)
+        content = answer.json()
+        if not content.get("ok"):
+            raise SandboxError(f"Slack: {method}: {content.get('error')}")
+        return content
+
+    async def messages(self) -> list[SeenMessage]:
+        """Read the channel, oldest first, with threads and the text of files."""
+        history = await self._call_slack(
+            "conversations.history", channel=self.slack["channel"], limit=_PAGE, include_all_metadata="true"
+        )
+        return [await self._with_thread(message) for message in reversed(history["messages"])]
+
+    async def messages_about(self, number: int) -> list[SeenMessage]:
+        """Read the messages that are about one pull request (`owner/name#N` in text or metadata)."""
+        mention = re.compile(rf"(?<![\w./-]){re.escape(self.repository)}#{number}(?!\d)")
+        found = []
+        for message in await self.messages():
+            own = "\n".join(strings_in({**message.raw, "files": []}))
+            if mention.search(own):
+                found.append(message)
+        return found
+
+    async def _with_thread(self, message: Mapping[str, Any]) -> SeenMessage:
+        parts: list[Any] = [message]
+        if message.get("reply_count"):
+            thread = await self._call_slack("conversations.replies", channel=self.slack["channel"], ts=message["ts"])
+            parts = list(thread["messages"])
+        words = list(strings_in(parts))
+        for part in parts:
+            for file in part.get("files", []):
+                answer = await self._client.get(
+                    file["url_private"], headers={"Authorization": f"Bearer {self.slack['bot_token']}"}
+                )
+                words.append(answer.text)
+        buttons = {
+            item["action_id"]: str(item.get("value", ""))
+            for item in _mappings_in(message.get("blocks", []))
+            if item.get("type") == "button" and "action_id" in item
+        }
+        return SeenMessage(self.slack["channel"], str(message["ts"]), message, "\n".join(words), buttons)
+
+    async def click(self, message: SeenMessage, action: str, login: str) -> None:
+        """Press a button as somebody; whether the bot acknowledged it is seen by what follows."""
+        await self._client.post(
+            self.slack["click_url"],
+            json={
+                "user": self.slack["users"][login],
+                "channel": message.channel,
+                "ts": message.timestamp,
+                "action_id": action,
+            },
+        )

@@ -1,0 +1,325 @@
+"""The tour: three pull requests, a comment, an approval, a merge; what was expected beside what was seen.
+
+Seen is what GitHub's API, Slack's history and the API server say. The bot is not asked, and nothing
+of its code is used: a bot that tells something untrue, repeats itself or does nothing fails here.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from gitops_bot.sandbox.fleet.checkout import Checkout, with_credentials
+from gitops_bot.sandbox.kubernetes_api import ApiRefused
+from gitops_bot.sandbox.observer import Observer, SeenMessage, until
+
+Say = Callable[[str], None]
+
+_DEPLOYMENT = "/apis/apps/v1/namespaces/podinfo/deployments/podinfo"
+_REFUSED_DEPLOYMENT = "/apis/apps/v1/namespaces/web/deployments/web"
+_SOURCE = "/apis/source.toolkit.fluxcd.io/v1/namespaces/flux-system/gitrepositories/flux-system"
+_IMAGE = "ghcr.io/stefanprodan/podinfo"
+_OLD, _NEW = f"{_IMAGE}:6.9.2", f"{_IMAGE}:6.9.3"
+# What somebody changed by hand in the sample (fleet/sample.py).
+_BY_HAND = "Maintenance until noon"
+_SELECTOR = """\
+  selector:
+    matchLabels:
+      app.kubernetes.io/name: {name}
+  template:
+    metadata:
+      labels:
+        app.kubernetes.io/name: {name}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One pull request of the tour: what it changes, and what people read about it."""
+
+    branch: str
+    title: str
+    body: str
+    files: Mapping[str, tuple[str, str]]
+
+
+STORIES = {
+    "change": Story(
+        "podinfo-6.9.3",
+        "Update podinfo to 6.9.3",
+        "The release notes promise faster starts. The greeting gets a new colour with it.",
+        {
+            "apps/base/podinfo/deployment.yaml": (_OLD, _NEW),
+            "apps/base/podinfo/config.yaml": ("#34577c", "#7c3457"),
+        },
+    ),
+    "readme": Story(
+        "describe-components",
+        "README: say what components are",
+        "No file that a cluster is built from changes.",
+        {"README.md": ("optional parts that an overlay switches on", "optional parts, switched on by overlays")},
+    ),
+    "refused": Story(
+        "rename-web",
+        "Call web by its new name",
+        "The Pods of web are to be found under the name website.",
+        {"apps/base/web/deployment.yaml": (_SELECTOR.format(name="web"), _SELECTOR.format(name="website"))},
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table."""
+
+    what: str
+    expected: str
+    seen: str
+    held: bool
+
+
+@dataclass(slots=True)
+class _Opened:
+    """The pull requests of one tour, by the name of their story."""
+
+    numbers: dict[str, int] = field(default_factory=dict)
+    heads: dict[str, str] = field(default_factory=dict)
+
+
+class Tour:
+    """Plays in a running sandbox with the sample fleet, whose bot was started. Each tour makes branches of its own."""
+
+    def __init__(self, description: Mapping[str, Any], *, say: Say, patience: float = 90, suffix: str = "") -> None:
+        """``patience``: seconds that each thing may take; ``suffix``: for the names of the branches."""
+        self._description = description
+        self._say = say
+        self._patience = patience
+        self._suffix = suffix
+        self._rows: list[Row] = []
+        self._opened = _Opened()
+
+    async def open_pull_requests(self) -> Mapping[str, int]:
+        """Wait until the bot is watching, open the three pull requests and give their numbers."""
+        async with Observer(self._description) as world:
+            await self._open(world)
+        return self._opened.numbers
+
+    async def play(self) -> Sequence[Row]:
+        """Play everything and give one row for each thing that had to be so."""
+        self._rows.clear()
+        async with Observer(self._description) as world:
+            before = world.cluster.get(_DEPLOYMENT)
+            await self._open(world)
+            told = await self._tell(world)
+            await self._before_clicks(world)
+            await self._comment(world, told)
+            await self._approve(world, told)
+            self._nothing_written(world, before)
+            await self._merge(world)
+            await self._still_one_message(world)
+        return tuple(self._rows)
+
+    def _row(self, what: str, expected: str, seen: object, *, held: bool) -> None:
+        self._rows.append(Row(what, expected, str(seen), held))
+        self._say(f"{'✓' if held else '✗'} {what}: {seen}")
+
+    async def _open(self, world: Observer) -> None:
+        self._say("Waiting until the bot looks at the repository …")
+        await until(world.bot_has_looked, bool, seconds=self._patience)
+        url = f"{world.github['git_url']}/{world.repository}.git"
+        address = with_credentials(url, world.author, world.github["tokens"][world.author])
+        with tempfile.TemporaryDirectory(prefix="gitops-bot-tour-") as folder:
+            checkout = await asyncio.to_thread(
+                Checkout.of_repository, address, Path(folder) / "fleet", address, author=world.author
+            )
+            for name, story in STORIES.items():
+                branch = story.branch + self._suffix
+                self._opened.heads[name] = await asyncio.to_thread(
+                    checkout.change_on_branch, branch, "origin/main", story.files, story.title
+                )
+                self._opened.numbers[name] = await world.open_pull_request(branch, story.title, story.body)
+                self._say(f"{world.author} opens #{self._opened.numbers[name]}: {story.title}")
+
+    async def _tell(self, world: Observer) -> SeenMessage | None:
+        """Rows about what the messages say; gives the one about the real change."""
+        number = self._opened.numbers["change"]
+        words = ("podinfo", "Deployment", "6.9.2", "6.9.3")
+        messages = await self._wait_message(world, number, lambda message: message.says(*words))
+        self._row(f"#{number}, a real change: messages", "1", len(messages), held=len(messages) == 1)
+        told = messages[0] if messages else None
+        self._row(
+            "  says what changes",
+            "Deployment podinfo, 6.9.2 to 6.9.3",
+            _quote(told, "6.9.3"),
+            held=told is not None and told.says(*words),
+        )
+        self._row(
+            "  tells the drift apart",
+            f"drift: {_BY_HAND}",
+            _quote(told, "drift"),
+            held=told is not None and told.says("drift", _BY_HAND),
+        )
+        buttons = sorted(told.buttons) if told else []
+        self._row(
+            "  has buttons",
+            "approve, comment, view",
+            ", ".join(buttons),
+            held={"approve", "comment", "view"} <= {*buttons},
+        )
+        await self._tell_refused(world)
+        return told
+
+    async def _tell_refused(self, world: Observer) -> None:
+        number = self._opened.numbers["refused"]
+        reason = _why_refused(world)
+        messages = await self._wait_message(world, number, lambda message: message.says(reason))
+        message = messages[0] if messages else None
+        self._row(f"#{number}, refused by the cluster: messages", "1", len(messages), held=len(messages) == 1)
+        self._row(
+            "  gives the API server's reason",
+            reason,
+            _quote(message, reason),
+            held=bool(message and message.says(reason)),
+        )
+        offered = message is not None and "approve" in message.buttons
+        self._row("  offers no approval", "no approve button", "approve" if offered else "none", held=not offered)
+
+    async def _wait_message(
+        self, world: Observer, number: int, is_enough: Callable[[SeenMessage], bool]
+    ) -> list[SeenMessage]:
+        return await until(
+            lambda: world.messages_about(number), lambda seen: any(map(is_enough, seen)), seconds=self._patience
+        )
+
+    async def _before_clicks(self, world: Observer) -> None:
+        made = [number for number in self._opened.numbers.values() if await _written(world, number)]
+        self._row("Before a click: written on GitHub", "nothing", made or "nothing", held=not made)
+
+    async def _comment(self, world: Observer, told: SeenMessage | None) -> None:
+        number = self._opened.numbers["change"]
+        if told is not None:
+            self._say(f"{world.reviewer} presses Post diff as comment")
+            await world.click(told, "comment", world.reviewer)
+        comments = await until(lambda: _comments(world, number), bool, seconds=self._patience if told else 0)
+        self._row("Click on comment: comments of the bot", "1", len(comments), held=len(comments) == 1)
+        body = comments[0]["body"] if comments else ""
+        held = "6.9.2" in body and "6.9.3" in body
+        self._row("  it has the diff", "6.9.2 to 6.9.3", _line(body, "6.9.3"), held=held)
+
+    async def _approve(self, world: Observer, told: SeenMessage | None) -> None:
+        number, head = self._opened.numbers["change"], self._opened.heads["change"]
+        if told is not None:
+            self._say(f"{world.reviewer} presses Approve")
+            await world.click(told, "approve", world.reviewer)
+        reviews = await until(lambda: _reviews(world, number), bool, seconds=self._patience if told else 0)
+        approved = [review for review in reviews if review["state"] == "APPROVED"]
+        commits = ", ".join(str(review["commit_id"])[:8] for review in approved) or "none"
+        held = len(approved) == len(reviews) == 1 and approved[0]["commit_id"] == head
+        self._row("Click on approve: approved commit", head[:8], commits, held=held)
+        who = (world.reviewer, world.slack["users"][world.reviewer])
+        messages = await self._wait_message(
+            world, number, lambda message: any(_is_about_approval(message, name) for name in who)
+        )
+        named = any(_is_about_approval(message, name) for message in messages for name in who)
+        self._row("  the message says who did it", world.reviewer, world.reviewer if named else "nobody", held=named)
+
+    def _nothing_written(self, world: Observer, before: Mapping[str, Any] | None) -> None:
+        after = world.cluster.get(_DEPLOYMENT)
+        versions = [str(item["metadata"]["resourceVersion"]) if item else "gone" for item in (before, after)]
+        self._row(
+            "Before the merge: podinfo in the cluster",
+            f"version {versions[0]}",
+            f"version {versions[1]}",
+            held=versions[0] == versions[1] != "gone",
+        )
+
+    async def _merge(self, world: Observer) -> None:
+        """What was foretold comes true: Flux itself applies the merge."""
+        number = self._opened.numbers["change"]
+        self._say(f"{world.author} merges #{number}, Flux applies it")
+        path = f"/repos/{world.repository}/pulls/{number}/merge"
+        await world.call_github("PUT", path, login=world.author, body={"sha": self._opened.heads["change"]})
+        # What `flux reconcile source git` does.
+        asked = {"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": f"tour of #{number}"}}}
+        world.cluster.patch(_SOURCE, asked, manager="flux")
+
+        async def image() -> str:
+            found = world.cluster.get(_DEPLOYMENT)
+            return str(found["spec"]["template"]["spec"]["containers"][0]["image"]) if found else "gone"
+
+        seen = await until(image, lambda name: name == _NEW, seconds=self._patience)
+        self._row("After the merge: podinfo in the cluster", _NEW, seen, held=seen == _NEW)
+
+    async def _still_one_message(self, world: Observer) -> None:
+        """Count last, when whatever comes too late or twice is there."""
+        for name, expected in (("change", 1), ("readme", 0), ("refused", 1)):
+            number = self._opened.numbers[name]
+            count = len(await world.messages_about(number))
+            self._row(f"At the end: messages about #{number} ({name})", str(expected), count, held=count == expected)
+        comments = await _comments(world, self._opened.numbers["change"])
+        self._row("At the end: comments of the bot", "1", len(comments), held=len(comments) == 1)
+        others = [
+            number
+            for name, number in self._opened.numbers.items()
+            if name != "change" and await _written(world, number)
+        ]
+        self._row("At the end: written on the other two", "nothing", others or "nothing", held=not others)
+
+
+def _why_refused(world: Observer) -> str:
+    """Ask the API server itself, by a dry run of the same change, and give the heart of its answer."""
+    name = {"app.kubernetes.io/name": "website"}
+    change = {"spec": {"selector": {"matchLabels": name}, "template": {"metadata": {"labels": name}}}}
+    try:
+        world.cluster.call(
+            "PATCH", _REFUSED_DEPLOYMENT, body=change, media="application/merge-patch+json", dryRun="All"
+        )
+    except ApiRefused as refused:
+        return str(refused).rsplit(": ", 1)[-1]
+    return "(the API server accepts it)"
+
+
+async def _comments(world: Observer, number: int) -> list[Any]:
+    found = await world.list_github(f"/issues/{number}/comments")
+    return [comment for comment in found if comment["user"]["login"] == world.bot]
+
+
+async def _reviews(world: Observer, number: int) -> list[Any]:
+    found = await world.list_github(f"/pulls/{number}/reviews")
+    return [review for review in found if review["user"]["login"] == world.bot]
+
+
+async def _written(world: Observer, number: int) -> bool:
+    return bool(await _comments(world, number) or await _reviews(world, number))
+
+
+def _is_about_approval(message: SeenMessage, name: str) -> bool:
+    return any("approve" in line.casefold() and name in line for line in message.text.splitlines())
+
+
+def _line(text: str, word: str) -> str:
+    """Give the first line with a word in it, shortened for the table."""
+    found = next((line for line in text.splitlines() if word.casefold() in line.casefold()), "")
+    return found.strip()[:100] or "nothing of it"
+
+
+def _quote(message: SeenMessage | None, word: str) -> str:
+    return _line(message.text, word) if message else "no message"
+
+
+def print_table(rows: Iterable[Row], console: Console) -> None:
+    """Print what was expected and what was seen."""
+    table = Table("", "what", "expected", "seen")
+    count = failed = 0
+    for row in rows:
+        count, failed = count + 1, failed + (not row.held)
+        # Text of others: no markup is read in it.
+        table.add_row(*(Text(text) for text in ("✓" if row.held else "✗", row.what, row.expected, row.seen)))
+    console.print(table)
+    console.print(f"{count - failed} of {count} as expected", style="green" if not failed else "bold red")
