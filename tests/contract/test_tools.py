@@ -128,6 +128,14 @@ async def test_a_site_out_of_reach_is_told_with_its_address() -> None:
         await download(tool, lambda _text: None)
 
 
+async def test_a_site_that_does_not_answer_is_given_up(site: ReleaseSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download_module, "PATIENCE", 0.2)
+    site.answers.clear()
+    with pytest.raises(ToolNotBrought, match=r"no answer within 0\.2 s"):
+        await download(site.tool(), lambda _text: None)
+    site.answers.set()
+
+
 @pytest.mark.parametrize(
     "text", ["{sum}", "{sum}\n", "{sum}  a.tar.gz\n", "{sum} *a.tar.gz\n", "0  b\n{sum}  a.tar.gz"]
 )
