@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 from slack_world import control, running_slack
+from waiting import eventually
 
 from gitops_bot.config import NetworkSettings, SlackSettings
 from gitops_bot.errors import SlackUnavailable
@@ -112,8 +113,14 @@ async def test_a_message_that_somebody_deleted_is_posted_anew(world: World) -> N
 
 async def test_a_file_goes_into_the_thread_once_even_without_a_database(world: World, tmp_path: Path) -> None:
     file = ChatFile("report-abc.txt", "The full report", b"everything")
-    await show_message(world.doors, world.channel, message("one"), (file,))
+    posted = await show_message(world.doors, world.channel, message("one"), (file,))
     await show_message(world.doors, world.channel, message("two"), (file,))
+
+    async def visible() -> bool:
+        return file.name in await world.doors.chat.files_in_thread(posted)
+
+    # Slack takes a moment until an uploaded file stands in the thread.
+    await eventually(visible, "the file in the thread")
     await world.lose_the_database(tmp_path)
     await show_message(world.doors, world.channel, message("three"), (file,))
     assert await world.calls("files.completeUploadExternal") == 1
