@@ -6,11 +6,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from gitops_bot import __version__, telemetry
 from gitops_bot.config import load_settings, settings_for_diff
@@ -18,7 +20,35 @@ from gitops_bot.errors import GitopsBotError
 from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.models.reports import Verdict
 
+# Commands of the sandbox: they bring libraries that the service does not need.
+_ELSEWHERE = {
+    "tools": "gitops_bot.sandbox.tools.commands",
+    "sandbox": "gitops_bot.sandbox.commands",
+    "demo": "gitops_bot.sandbox.commands",
+}
+
+
+class _Commands(TyperGroup):
+    """The commands below, and those that are imported only when they are asked for.
+
+    Any: Typer keeps the types of its command tree to itself.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Name them all."""
+        return [*super().list_commands(ctx), *_ELSEWHERE]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import one."""
+        if cmd_name not in _ELSEWHERE:
+            return super().get_command(ctx, cmd_name)
+        single = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+        single.command(cmd_name)(getattr(import_module(_ELSEWHERE[cmd_name]), cmd_name))
+        return typer.main.get_command(single)
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="What a pull request would do to a cluster that Flux manages, told before the merge.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
