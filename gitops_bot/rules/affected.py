@@ -1,0 +1,319 @@
+"""Which Kustomizations a pull request touches.
+
+fed -> candidates by their files -> (render) -> children and readers of what changed -> …
+
+A candidate is one whose render *may* differ; whether it does is known once base and result are
+rendered. Nothing that may be touched is left out.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from gitops_bot.models.kustomizations import Kustomization, KustomizationId, ObjectReference, Source
+from gitops_bot.models.tree import Tree
+from gitops_bot.rules.artifact import IGNORE_FILE, Artifact, differing_paths, pack, without_ignore_files
+from gitops_bot.rules.closure import Closure, TreeIndex, closure_of
+from gitops_bot.rules.consequences import ChildChange, reads
+from gitops_bot.rules.feeds import Fed, NotLookedAt, fed_by, not_reviewable, watched_repositories
+
+__all__ = [
+    "Candidate",
+    "Fed",
+    "NotLookedAt",
+    "Reason",
+    "Surroundings",
+    "fed_by",
+    "not_reviewable",
+    "render_key",
+    "watched_repositories",
+]
+
+# Settings of a GitRepository that decide what is packed.
+_PACKING = ("ignore", "sparseCheckout", "include", "recurseSubmodules")
+_SEALED = b"ENC[AES256_GCM,"
+_SHOWN = 3
+
+
+class Reason(StrEnum):
+    """Why a Kustomization is on the list; the words of ``gitops-bot affected --output json``."""
+
+    CHANGED = "changed"
+    SPEC_CHANGED = "spec-changed"
+    ADDED = "added"
+    REMOVED = "removed"
+    ERROR = "error"
+    NOT_ANALYSED = "not-analysed"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A Kustomization whose render may differ.
+
+    ``base`` and ``result`` are what is built at either side (None: it does not exist there); they
+    are the same unless the pull request changes its spec. ``base_tree`` and ``result_tree`` are
+    names in `Surroundings.trees`. ``because`` is a sentence without a full stop.
+    ``spec_changed``: its parent renders another spec at the result (the live one, which ``base`` is,
+    also differs from a render by the defaults that the cluster fills in).
+    ``always_compare``: equal renders prove nothing (an encrypted file, or a substituted value, changed).
+    ``obstacle``: why it cannot be rendered at all; "" when it can.
+    """
+
+    id: KustomizationId
+    reason: Reason
+    because: str
+    base: Kustomization | None
+    result: Kustomization | None
+    base_tree: str = ""
+    result_tree: str = ""
+    base_closure: Closure | None = None
+    result_closure: Closure | None = None
+    spec_changed: bool = False
+    always_compare: bool = False
+    reads_changed_values: bool = False
+    sealed: bool = False
+    obstacle: str = ""
+
+    @property
+    def either(self) -> Kustomization:
+        """The Kustomization as it will be, or as it was when it goes."""
+        found = self.result or self.base
+        if found is None:
+            raise ValueError(f"{self.id} exists at neither side")
+        return found
+
+
+def render_key(kustomization: Kustomization, closure: Closure, tree: Tree) -> str:
+    """Digest what decides a render: name, spec, and the files it is built from, missing ones included.
+
+    Values that ``postBuild.substituteFrom`` reads in the cluster are not part of it: a render that
+    substitutes them may be kept only for a short time.
+    """
+    digest = hashlib.sha256()
+    head = [kustomization.id.namespace, kustomization.id.name, _plain(kustomization.spec), closure.complete]
+    digest.update(json.dumps(head, sort_keys=True).encode())
+    for path in sorted(closure.files if closure.complete else closure.files | tree.files.keys()):
+        content = tree.files.get(path)
+        digest.update(f"\n{path}\n".encode("utf-8", "surrogateescape"))
+        digest.update(hashlib.sha256(content).digest() if content is not None else b"missing")
+    return digest.hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """Make a spec fit for JSON: a render may hold what only YAML has."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+class Surroundings:
+    """The trees of base and result as each source packs them, and what can be asked of them.
+
+    ``result`` is None when nobody may read it (a held pull request) or there is none (a conflict):
+    then ``changed``, the paths that git names, decide together with the base alone.
+    """
+
+    def __init__(self, fed: Fed, base: Tree, result: Tree | None, changed: frozenset[str]) -> None:
+        """Pack both trees once for each way of packing. Takes a tenth of a second for 20,000 files: use a thread."""
+        self.fed = fed
+        self._changed = changed
+        self._known_result = result is not None
+        self._base: dict[str, Artifact] = {}
+        self._result: dict[str, Artifact] = {}
+        self._indexes: dict[tuple[str, str], TreeIndex] = {}
+        self._differing: dict[str, frozenset[str]] = {}
+        for source in fed.sources.values():
+            key = _packing_key(source.spec)
+            if key not in self._base:
+                self._base[key] = pack(base, source.spec)
+                self._result[key] = pack(result or Tree(), source.spec)
+
+    @cached_property
+    def trees(self) -> Mapping[str, Tree]:
+        """The trees by the names that candidates use, as flux should see them."""
+        found = {f"base-{key}": without_ignore_files(artifact.tree) for key, artifact in self._base.items()}
+        return found | {f"result-{key}": without_ignore_files(artifact.tree) for key, artifact in self._result.items()}
+
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Find the Kustomizations of the cluster in whose closure something changes."""
+        found = (self.candidate(kustomization) for kustomization in self.fed.kustomizations)
+        return tuple(sorted((candidate for candidate in found if candidate), key=lambda candidate: candidate.id))
+
+    def children(
+        self, changes: Iterable[ChildChange], new_sources: Mapping[tuple[str, str, str], Source] | None = None
+    ) -> tuple[Candidate, ...]:
+        """Turn changes of child Kustomizations into candidates.
+
+        The live spec stands for the base where there is one. ``new_sources`` are those in the
+        parents' renders, for children whose source comes with the same pull request.
+        """
+        live = {kustomization.id: kustomization for kustomization in self.fed.others}
+        found = []
+        for change in changes:
+            known = live.get(change.id)
+            base = known or _from_render(change.id, change.base, known)
+            if change.base == change.result:
+                # What the snapshot has, and no parent changes, is judged by its files alone: `candidates` did.
+                candidate = None if known else self.candidate(base)
+            else:
+                result = _from_render(change.id, change.result, known)
+                reason, because = _spec_reason(change)
+                candidate = self._finished(self._built(base, result, reason, because, new_sources))
+            if candidate is not None:
+                found.append(candidate)
+        return tuple(found)
+
+    def readers(self, changed: Iterable[ObjectReference], *, through: str = "") -> tuple[Candidate, ...]:
+        """Find the Kustomizations that substitute values of ConfigMaps or Secrets which change."""
+        changed = tuple(changed)
+        found = []
+        for kustomization in self.fed.others:
+            read = reads(kustomization, changed)
+            if read:
+                names = ", ".join(str(reference) for reference in read)
+                because = f"{names}, whose values it substitutes, changes" + (f" through {through}" if through else "")
+                candidate = self._built(kustomization, kustomization, Reason.CHANGED, because)
+                found.append(replace(candidate, always_compare=True, reads_changed_values=True))
+        return tuple(found)
+
+    def candidate(self, kustomization: Kustomization | None) -> Candidate | None:
+        """Judge a Kustomization whose spec stays as it is; None when nothing that it is built from changes."""
+        candidate = self._built(kustomization, kustomization, Reason.CHANGED, "")
+        touched, because = self._touched(candidate)
+        return self._finished(replace(candidate, because=because)) if touched else None
+
+    def _finished(self, candidate: Candidate) -> Candidate:
+        touched, _ = self._touched(candidate)
+        sealed = self._is_sealed(candidate, touched)
+        return replace(
+            candidate, sealed=sealed, always_compare=sealed, spec_changed=candidate.reason is Reason.SPEC_CHANGED
+        )
+
+    def _built(
+        self,
+        base: Kustomization | None,
+        result: Kustomization | None,
+        reason: Reason,
+        because: str,
+        more: Mapping[tuple[str, str, str], Source] | None = None,
+    ) -> Candidate:
+        base_key, base_obstacle = self._key(base, {})
+        result_key, result_obstacle = self._key(result, more or {})
+        either = result or base
+        if either is None:
+            raise ValueError("a candidate exists at one side at least")
+        for key, obstacles in ((base_key, self._base), (result_key, self._result)):
+            if key and obstacles[key].reason:
+                base_obstacle = base_obstacle or f"what its source packs cannot be reproduced: {obstacles[key].reason}"
+        return Candidate(
+            either.id,
+            reason,
+            because,
+            base,
+            result,
+            f"base-{base_key}" if base_key else "",
+            f"result-{result_key}" if result_key else "",
+            self._closure("base", base_key, base),
+            self._closure("result", result_key, result),
+            obstacle=result_obstacle or base_obstacle,
+        )
+
+    def _key(self, kustomization: Kustomization | None, more: Mapping[tuple[str, str, str], Source]) -> tuple[str, str]:
+        """Give the name of the packing of a Kustomization's source, or why there is none."""
+        if kustomization is None:
+            return "", ""
+        kind, namespace, name = kustomization.source
+        source = self.fed.sources.get((namespace, name)) if kind == "GitRepository" else None
+        if source is None and (kind, namespace, name) in more:
+            return "", f"its source {kind} {namespace}/{name} comes or changes with this pull request"
+        if source is None:
+            return "", f"its files come from {kind or 'no source'} {namespace}/{name}, not from this branch"
+        return _packing_key(source.spec), ""
+
+    def _closure(self, side: str, key: str, kustomization: Kustomization | None) -> Closure | None:
+        if not key or kustomization is None:
+            return None
+        if (side, key) not in self._indexes:
+            artifact = (self._base if side == "base" else self._result)[key]
+            self._indexes[side, key] = TreeIndex(without_ignore_files(artifact.tree))
+        return closure_of(self._indexes[side, key], kustomization)
+
+    def _changes(self, base_tree: str, result_tree: str) -> frozenset[str]:
+        if not self._known_result:
+            return self._changed
+        base_key, result_key = base_tree.removeprefix("base-"), result_tree.removeprefix("result-")
+        key = f"{base_key} {result_key}"
+        if key not in self._differing:
+            one = self._base[base_key].tree if base_key else Tree()
+            other = self._result[result_key].tree if result_key else Tree()
+            self._differing[key] = differing_paths(one, other)
+        return self._differing[key]
+
+    def _touched(self, candidate: Candidate) -> tuple[frozenset[str], str]:
+        """Give the changed files that a candidate is built from, and say so."""
+        closures = [closure for closure in (candidate.base_closure, candidate.result_closure) if closure]
+        if not closures:
+            return frozenset(), ""
+        changes = self._changes(candidate.base_tree, candidate.result_tree)
+        touched = frozenset().union(*(closure.files for closure in closures)) & changes
+        if not self._known_result:
+            listed = {path for path in changes if any(closure.may_list(path) for closure in closures)}
+            ignoring = {path for path in changes if path.rpartition("/")[2] == IGNORE_FILE}
+            touched |= listed | ignoring
+        if touched:
+            return touched, self._say(candidate, touched)
+        unread = next((closure for closure in closures if not closure.complete), None)
+        if unread is not None and changes:
+            return changes, f"something changes, and not all of it can be followed ({unread.errors[0]})"
+        if candidate.obstacle and changes:
+            return changes, f"something changes, and {candidate.obstacle}"
+        return frozenset(), ""
+
+    def _say(self, candidate: Candidate, touched: frozenset[str]) -> str:
+        paths = sorted(touched)
+        shown = ", ".join(f"{path} {self._verb(candidate, path)}" for path in paths[:_SHOWN])
+        return shown + (f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else "")
+
+    def _verb(self, candidate: Candidate, path: str) -> str:
+        if not self._known_result:
+            return "changes"
+        before = path in self.trees.get(candidate.base_tree, ())
+        after = path in self.trees.get(candidate.result_tree, ())
+        return {(True, False): "is removed", (False, True): "is added"}.get((before, after), "changes")
+
+    def _is_sealed(self, candidate: Candidate, touched: frozenset[str]) -> bool:
+        """Whether a changed file is encrypted: flux masks what it holds, so equal renders prove nothing."""
+        trees = [self.trees.get(candidate.base_tree, Tree()), self.trees.get(candidate.result_tree, Tree())]
+        return any(_SEALED in tree.files.get(path, b"") for path in touched for tree in trees)
+
+
+def _packing_key(spec: Mapping[str, Any]) -> str:
+    """Name a way of packing: sources that pack alike share their trees."""
+    packing = {name: _plain(spec[name]) for name in _PACKING if spec.get(name)}
+    return hashlib.sha256(json.dumps(packing, sort_keys=True).encode()).hexdigest()[:8] if packing else "whole"
+
+
+def _from_render(
+    id_: KustomizationId, spec: Mapping[str, Any] | None, known: Kustomization | None
+) -> Kustomization | None:
+    if spec is None:
+        return None
+    if known is None:
+        return Kustomization(id_, spec, live=False)
+    return replace(known, spec=spec)
+
+
+def _spec_reason(change: ChildChange) -> tuple[Reason, str]:
+    by = f" by {change.through}" if change.through else ""
+    if change.base is None or change.result is None:
+        added = change.base is None
+        return (Reason.ADDED, f"it is added{by}") if added else (Reason.REMOVED, f"it is removed{by}")
+    names = change.base.keys() | change.result.keys()
+    fields = sorted(name for name in names if change.base.get(name) != change.result.get(name))
+    return Reason.SPEC_CHANGED, f"its spec changes{by}: {', '.join(fields)}"
