@@ -253,3 +253,35 @@ async def test_many_posts_at_once_have_stamps_of_their_own(slack: SlackStandIn, 
     assert len({one["ts"] for one in posted}) == 40
     calls = (await control(slack, "calls?method=chat.postMessage"))["calls"]
     assert sorted(int(call["arguments"]["text"]) for call in calls) == list(range(40))
+
+
+async def test_an_app_is_installed_with_the_rights_of_its_manifest(slack: SlackStandIn, channel: str) -> None:
+    manifest = {
+        "display_information": {"name": "Fleet bot"},
+        "features": {
+            "bot_user": {"display_name": "fleet-bot"},
+            "slash_commands": [{"command": "/fleet", "description": "Ask Flux"}],
+        },
+        "oauth_config": {"scopes": {"bot": ["chat:write"]}},
+        "settings": {"socket_mode_enabled": True, "interactivity": {"is_enabled": True}},
+    }
+    slack.install(manifest)
+    web = bot_client(slack)
+    assert (await web.auth_test())["user"] == "fleet-bot"
+    await web.chat_postMessage(channel=channel, text="x")
+    assert (await refusal(web.users_info(user="U1")))["needed"] == "users:read"
+    assert slack.workspace.commands == {"/fleet": "Ask Flux"}
+    with pytest.raises(ValueError, match="socket_mode_enabled"):
+        slack.install(manifest | {"settings": {}})
+    with pytest.raises(ValueError, match="interactivity"):
+        slack.install(manifest | {"settings": {"socket_mode_enabled": True}})
+
+
+async def test_no_foreign_page_presses_buttons(slack: SlackStandIn, channel: str) -> None:
+    said = {"user": slack.create_user("alice"), "channel": channel, "text": "x"}
+    statuses = {}
+    async with aiohttp.ClientSession() as session:
+        for origin in ("https://elsewhere.example", slack.workspace.origin):
+            response = await session.post(f"{slack.control_url}/say", json=said, headers={"Origin": origin})
+            statuses[origin] = response.status
+    assert statuses == {"https://elsewhere.example": 403, slack.workspace.origin: 200}

@@ -5,6 +5,7 @@ Start it on the running event loop::
     slack = SlackStandIn(folder)
     channel = slack.create_channel("deployments")
     alice = slack.create_user("alice", real_name="Alice Archer")
+    slack.install(manifest)                          # scopes, events, commands of an app manifest; else a default
     await slack.start()
     slack.api_url, slack.bot_token, slack.app_token  # for slack-sdk: AsyncWebClient(base_url=...)
     slack.inbox_url                                  # the page for people

@@ -227,6 +227,9 @@ class Control:
 
 
 async def _body(request: web.Request) -> dict[str, Any]:
+    # A browser names the page that sends: no page but ours may press buttons here.
+    if request.headers.get("Origin", "") not in {"", f"{request.scheme}://{request.host}"}:
+        raise web.HTTPForbidden(text="only the inbox page and programs may do this")
     try:
         body = json.loads(await request.text() or "{}")
     except ValueError:

@@ -23,6 +23,13 @@ from gitops_bot.sandbox.slack.sockets import Acknowledgement, Sockets
 from gitops_bot.sandbox.slack.web_views import Views
 from gitops_bot.sandbox.slack.workspace import Workspace
 
+# What a message event calls its channel, and the subscription that asks for it, by family of scopes.
+_CHANNEL_KINDS = {
+    "im": ("im", "message.im"),
+    "groups": ("group", "message.groups"),
+    "channels": ("channel", "message.channels"),
+}
+
 
 class Interactions:
     """The people of the workspace."""
@@ -158,12 +165,9 @@ class Interactions:
         workspace = self._workspace
         if workspace.bot_user not in channel.members:
             return
-        kinds = {"im": "im", "groups": "group", "channels": "channel"}
-        kind = kinds[channel.scope_family]
+        kind, subscription = _CHANNEL_KINDS[channel.scope_family]
         event = message.as_json() | {"channel": channel.id, "event_ts": message.ts}
-        if f"message.{kind if kind != 'channel' else 'channels'}" in workspace.events or (
-            kind == "group" and "message.groups" in workspace.events
-        ):
+        if subscription in workspace.events:
             self._sockets.announce(event | {"channel_type": kind})
         if f"<@{workspace.bot_user}>" in message.text and "app_mention" in workspace.events:
             self._sockets.announce(event | {"type": "app_mention"})

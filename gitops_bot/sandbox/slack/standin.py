@@ -1,6 +1,8 @@
 """The stand-in as a whole."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -93,6 +95,10 @@ class SlackStandIn:
     def create_user(self, name: str, *, kind: UserKind = "member", real_name: str = "") -> str:
         """Let somebody join and give their id."""
         return self.workspace.add_user(name, kind=kind, real_name=real_name).id
+
+    def install(self, manifest: Mapping[str, Any]) -> None:
+        """Give the app exactly the rights, events and commands of an app manifest; ValueError if it cannot work."""
+        self.workspace.install(manifest)
 
     async def start(self) -> None:
         """Listen. The addresses are known afterwards."""

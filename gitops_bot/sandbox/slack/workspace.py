@@ -5,13 +5,13 @@ import secrets
 import string
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gitops_bot.sandbox.slack.records import Channel, Message, StoredFile, User, UserKind, View
 from gitops_bot.sandbox.slack.refusals import SlackRefusal
 
-# What the app of config/slack-app-manifest.yaml may do, and what it is told.
+# What the app may do and is told of, unless it is installed from a manifest.
 DEFAULT_SCOPES = (
     "app_mentions:read",
     "channels:history",
@@ -71,6 +71,26 @@ class Workspace:
         self._changed = asyncio.Event()
         self._last_stamp = 0
         self.bot_user = self.add_user(self.app_name, kind="bot", real_name=self.app_name).id
+
+    def install(self, manifest: Mapping[str, Any]) -> None:
+        """Install the app as its manifest describes it: name, scopes, events, commands.
+
+        ValueError when an app made from it could not work over Socket Mode.
+        https://docs.slack.dev/reference/app-manifest
+        """
+        settings = manifest.get("settings", {})
+        features = manifest.get("features", {})
+        if not settings.get("socket_mode_enabled"):
+            raise ValueError("settings.socket_mode_enabled is not true: the app would get no presses")
+        if not settings.get("interactivity", {}).get("is_enabled"):
+            raise ValueError("settings.interactivity.is_enabled is not true: buttons would do nothing")
+        self.scopes = tuple(manifest.get("oauth_config", {}).get("scopes", {}).get("bot", ()))
+        self.events = tuple(settings.get("event_subscriptions", {}).get("bot_events", ()))
+        self.commands = {one["command"]: one.get("description", "") for one in features.get("slash_commands", ())}
+        self.app_name = features.get("bot_user", {}).get("display_name") or manifest["display_information"]["name"]
+        bot = self.users[self.bot_user]
+        bot.name = bot.real_name = self.app_name
+        self.changed()
 
     def changed(self) -> None:
         """Tell everybody who waits in ``change_after``."""
