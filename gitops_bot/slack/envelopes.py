@@ -20,7 +20,7 @@ def read_click(payload: Mapping[str, Any]) -> Click | None:
             return _press(payload)
         if payload["type"] == "view_submission":
             return _submission(payload)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, OSError):
         return None
     return None
 
