@@ -98,7 +98,7 @@ def _entries(lines: Sequence[str]) -> tuple[list[DiffEntry], list[str]]:
     starts = [at for at in range(len(lines) - 2) if _begins_difference(lines, at)]
     entries: list[DiffEntry] = []
     rest = [line for line in lines[: starts[0] if starts else None] if line]
-    for at, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+    for at, end in zip(starts, [*starts[1:], len(lines)], strict=False):
         path = "" if lines[at + 1] in _ROOT_PATHS else lines[at + 1]
         printed = tuple(lines[at + 1 : end])
         for headline, rows in _details(lines[at + 2 : end]):
@@ -137,13 +137,9 @@ def _cut(row: str, starts: Sequence[int]) -> list[str]:
         return [row.rstrip(" ")]
     start = starts[0]
     if row[max(start - _GAP, 0) : start].strip(" "):
-        gaps = [found.end() for found in re.finditer(r"(?<=\S) {3,}(?=\S)", row)]
-        start = min(gaps, key=lambda end: abs(end - start), default=len(row))
-    shift = start - starts[0]
-    return [
-        row[:start].rstrip(" "),
-        *(part for part in _cut(row[start:], [later - start + shift for later in starts[1:]])),
-    ]
+        gaps = [found.end() - _ADDED_INDENT for found in re.finditer(r"(?<=\S) {3,}(?=\S)", row)]
+        start = min(gaps, key=lambda end: abs(end - starts[0]), default=len(row))
+    return [row[:start].rstrip(" "), *_cut(row[start:], [later - starts[0] for later in starts[1:]])]
 
 
 def _in_sequence(block: Sequence[str], kind: str) -> list[tuple[str, list[str]]]:
@@ -200,8 +196,8 @@ def _stacked(rows: list[str]) -> list[str]:
     split = rows[0].find("   + ") if rows and rows[0].startswith("-") else -1
     if split < 0:
         return rows
-    columns = [_cut(row, [split + _GAP]) for row in rows]
-    return [left for left, _ in columns if left] + [right for _, right in columns if right]
+    start = split + _GAP
+    return [left for row in rows if (left := row[:start].rstrip(" "))] + [row[start:] for row in rows if row[start:]]
 
 
 def _order(rows: Sequence[str]) -> tuple[str, str, list[str]]:

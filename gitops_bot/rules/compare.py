@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gitops_bot.models.changes import FluxOutcome, Origin, OutcomeStatus, ResourceChange
+from gitops_bot.models.changes import FluxOutcome, Operation, Origin, OutcomeStatus, ResourceChange
 from gitops_bot.models.kustomizations import Kustomization, ObjectReference
 from gitops_bot.models.reports import Finding, KustomizationReport, RowState, Severity
 from gitops_bot.rules.deletions import Deletions, Evidence, pruned, removed_with
@@ -19,7 +19,7 @@ from gitops_bot.rules.objects import UnreadableRenderError
 from gitops_bot.rules.origins import ORIGINS_BY_WEIGHT
 from gitops_bot.rules.whole_objects import Judge
 
-__all__ = ["Arriving", "ComparisonInputs", "Side", "arriving_from", "kustomization_report"]
+__all__ = ["Arriving", "ComparisonInputs", "Side", "arriving_from", "kustomization_report", "moves"]
 
 
 @dataclass(frozen=True)
@@ -286,3 +286,33 @@ def _removed(row: KustomizationReport, inputs: ComparisonInputs) -> Kustomizatio
     deletions = removed_with(inputs.kustomization, evidence)
     changes = tuple(replace(change, origin=Origin.PULL_REQUEST) for change in deletions.changes)
     return replace(row, state=RowState.REMOVED, changes=changes, findings=deletions.findings)
+
+
+def moves(rows: Iterable[KustomizationReport]) -> tuple[KustomizationReport, ...]:
+    """Name the objects that one Kustomization gives up and another one takes: a race, in which they may be deleted."""
+    rows = tuple(rows)
+    given = {change.object for row in rows for change in row.changes if change.operation is Operation.DELETE}
+    taken = {
+        change.object
+        for row in rows
+        for change in row.changes
+        if change.operation in {Operation.CREATE, Operation.CHANGE, Operation.RECREATE}
+    }
+    return tuple(
+        replace(
+            row,
+            findings=row.findings
+            + tuple(_moved(change.object) for change in row.changes if change.object in given & taken),
+        )
+        for row in rows
+    )
+
+
+def _moved(reference: ObjectReference) -> Finding:
+    return Finding(
+        "moved",
+        Severity.WARNING,
+        f"{reference} moves from one Kustomization to another: it may be deleted and made anew.",
+        "Let the one that gives it depend on the one that takes it, or annotate it prune: disabled before the move.",
+        object=reference,
+    )

@@ -16,8 +16,10 @@ says); *withdrawn* (on the base branch, never applied, taken back); *undone* (so
 pull request changes too).
 """
 
+# ruff: noqa: E501 # a line of an expected report is one line here, however long
+
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -119,7 +121,6 @@ class Scene:
     spec: Mapping[str, Any] = field(default_factory=dict)
     # Why the outcome of the merge is not compared ("" when it is).
     no_outcome: str = ""
-    prepare: Callable[[str], str] | None = None
 
 
 SCENES = (
