@@ -89,6 +89,8 @@ class FluxOutcome:
     text: str = ""
     message: str = ""
     seconds: float = 0.0
+    # What a reader must know although all went well: a reference that was not followed, a file left out.
+    notes: tuple[str, ...] = ()
 
     @property
     def usable(self) -> bool:

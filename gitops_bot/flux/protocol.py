@@ -1,0 +1,164 @@
+"""What the bot and the runner say to each other: one JSON object a line.
+
+The bot opens with `Opening`, then sends each file once (`FileContent`), the trees as paths with
+digests (`TreeListing`), and any number of `Job`s; the runner answers each job with an `Outcome` as
+soon as it is done, in any order. When its input ends it stops everything and goes.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from gitops_bot.models.changes import FluxOutcome, OutcomeStatus
+from gitops_bot.models.kustomizations import ClusterCredentials, Kustomization, KustomizationId
+
+# Bytes of one line. The longest are the answers: a text of some megabytes, escaped.
+LINE_BYTES = 128 << 20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one run of flux may use; the kernel enforces all but the first two."""
+
+    seconds: float = 120.0
+    # Bytes that flux may print on one stream.
+    output_bytes: int = 8 << 20
+    # Address space.
+    memory_bytes: int = 6 << 30
+    cpu_seconds: int = 120
+    file_bytes: int = 256 << 20
+    open_files: int = 256
+
+
+@dataclass(frozen=True)
+class Opening:
+    """The first message: the way to the API server, and the rules of the cage."""
+
+    flux: str
+    server: str
+    ca_pem: str
+    # Makes the placeholders of redaction: the same in every session of one bot.
+    redaction_key: str = field(repr=False)
+    token: str = field(repr=False)
+    concurrency: int = 4
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True)
+class FileContent:
+    """A file's content, under its digest."""
+
+    digest: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class TreeListing:
+    """A tree: path to digest."""
+
+    name: str
+    files: Mapping[str, str]
+    oversized: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of flux. ``operation`` is "build" or "diff"."""
+
+    number: int
+    operation: str
+    tree: str
+    kustomization: Kustomization
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a job."""
+
+    number: int
+    outcome: FluxOutcome
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The runner itself cannot go on; the text is for the log of the bot."""
+
+    message: str
+
+
+Message = Opening | FileContent | TreeListing | Job | Answer | Failure
+
+
+def digest(content: bytes) -> str:
+    """Name a content."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def opening(
+    flux: str, credentials: ClusterCredentials, *, redaction_key: bytes, concurrency: int, limits: Limits
+) -> Opening:
+    """Make the first message."""
+    return Opening(
+        flux=flux,
+        server=credentials.server,
+        ca_pem=credentials.ca_pem,
+        redaction_key=redaction_key.hex(),
+        token=credentials.token,
+        concurrency=concurrency,
+        limits=limits,
+    )
+
+
+def encode(message: Message) -> bytes:
+    """Write a message as one line."""
+    match message:
+        case FileContent():
+            body: Any = {"digest": message.digest, "content": base64.b64encode(message.content).decode("ascii")}
+        case Job():
+            identity = message.kustomization.id
+            body = {
+                "number": message.number,
+                "operation": message.operation,
+                "tree": message.tree,
+                # What decides a run, and nothing else of the object: its inventory may be long.
+                "kustomization": {
+                    "id": [identity.cluster, identity.namespace, identity.name],
+                    "spec": message.kustomization.spec,
+                    "live": message.kustomization.live,
+                },
+            }
+        case _:
+            body = asdict(message)
+    # ASCII only: paths may hold bytes that are not UTF-8, as lone surrogates.
+    return (
+        json.dumps({"kind": type(message).__name__, **body}, separators=(",", ":"), default=str).encode("ascii") + b"\n"
+    )
+
+
+def decode(line: bytes) -> Message:
+    """Read a message; ValueError, KeyError or TypeError when it is none."""
+    body = json.loads(line)
+    match body.pop("kind"):
+        case "Opening":
+            return Opening(**{**body, "limits": Limits(**body["limits"])})
+        case "FileContent":
+            return FileContent(body["digest"], base64.b64decode(body["content"]))
+        case "TreeListing":
+            return TreeListing(body["name"], body["files"], tuple(body["oversized"]), tuple(body["links"]))
+        case "Job":
+            about = body["kustomization"]
+            kustomization = Kustomization(KustomizationId(*about["id"]), about["spec"], live=about["live"])
+            return Job(body["number"], body["operation"], body["tree"], kustomization)
+        case "Answer":
+            known = {entry.name for entry in fields(FluxOutcome)}
+            outcome = {key: value for key, value in body["outcome"].items() if key in known}
+            outcome |= {"status": OutcomeStatus(outcome["status"]), "notes": tuple(outcome.get("notes", ()))}
+            return Answer(body["number"], FluxOutcome(**outcome))
+        case "Failure":
+            return Failure(body["message"])
+        case other:
+            raise ValueError(f"no message is called {other!r}")

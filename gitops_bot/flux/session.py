@@ -1,0 +1,130 @@
+"""One conversation with a runner."""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+
+from gitops_bot import telemetry
+from gitops_bot.errors import RunnerError
+from gitops_bot.flux import protocol
+from gitops_bot.models.changes import FluxOutcome
+from gitops_bot.models.kustomizations import Kustomization
+from gitops_bot.models.tree import Tree
+
+log = telemetry.logger(__name__)
+
+# Seconds beyond flux's own deadline after which the runner counts as dead. A job may be two runs.
+_GRACE = 30.0
+_RUNS_OF_A_JOB = 2
+# Bytes of the runner's last words that are kept for the log.
+_LAST_WORDS = 2000
+
+
+class Session:
+    """Some trees in a runner, ready for any number of runs. Runs may go side by side."""
+
+    def __init__(
+        self,
+        to_runner: asyncio.StreamWriter,
+        from_runner: asyncio.StreamReader,
+        last_words: asyncio.StreamReader,
+        *,
+        slots: asyncio.Semaphore,
+        limits: protocol.Limits,
+    ) -> None:
+        """Take the runner's pipes; ``slots`` bounds the runs over all sessions."""
+        self._to_runner = to_runner
+        self._from_runner = from_runner
+        self._last_words = last_words
+        self._slots = slots
+        self._patience = limits.seconds * _RUNS_OF_A_JOB + _GRACE
+        self._waiting: dict[int, asyncio.Future[FluxOutcome]] = {}
+        self._numbers = 0
+        self._reading = asyncio.create_task(self._listen(), name="listener to the runner")
+        self._failure: RunnerError | None = None
+
+    async def open(self, opening: protocol.Opening, trees: Mapping[str, Tree]) -> None:
+        """Send the credentials and the trees; a content that several files share is sent once."""
+        await self._send(opening)
+        sent: set[str] = set()
+        for name, tree in trees.items():
+            listing = {}
+            for path, content in tree.files.items():
+                listing[path] = protocol.digest(content)
+                if listing[path] not in sent:
+                    sent.add(listing[path])
+                    await self._send(protocol.FileContent(listing[path], content))
+            await self._send(protocol.TreeListing(name, listing, tuple(tree.oversized), tuple(tree.links)))
+
+    async def build(self, kustomization: Kustomization, tree: str) -> FluxOutcome:
+        """Render (``flux build kustomization``): ``text`` is YAML documents, redacted with keyed placeholders."""
+        return await self._do("build", kustomization, tree)
+
+    async def diff(self, kustomization: Kustomization, tree: str) -> FluxOutcome:
+        """Compare with the live cluster (``flux diff kustomization``): ``text`` is dyff's, redacted."""
+        return await self._do("diff", kustomization, tree)
+
+    async def close(self) -> None:
+        """End the runner's input: it stops every run and goes. Whoever still waits is told."""
+        self._fail(RunnerError("The session was closed."))
+        self._reading.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._reading
+        with contextlib.suppress(ConnectionError):
+            self._to_runner.close()
+            await self._to_runner.wait_closed()
+
+    async def _do(self, operation: str, kustomization: Kustomization, tree: str) -> FluxOutcome:
+        async with self._slots:
+            self._numbers += 1
+            number = self._numbers
+            answer: asyncio.Future[FluxOutcome] = asyncio.get_running_loop().create_future()
+            self._waiting[number] = answer
+            try:
+                if self._failure is not None:
+                    raise self._failure
+                await self._send(protocol.Job(number, operation, tree, kustomization))
+                async with asyncio.timeout(self._patience):
+                    outcome = await answer
+            except TimeoutError as error:
+                raise RunnerError(f"The runner does not answer ({operation} of {kustomization.id}).") from error
+            finally:
+                self._waiting.pop(number, None)
+        telemetry.flux_seconds.labels(operation).observe(outcome.seconds)
+        return outcome
+
+    async def _send(self, message: protocol.Message) -> None:
+        try:
+            self._to_runner.write(protocol.encode(message))
+            await self._to_runner.drain()
+        except ConnectionError as error:
+            raise self._failure or RunnerError("The runner ended before it was told what to do.") from error
+
+    async def _listen(self) -> None:
+        """Hand answers to those who wait; when the runner goes, tell all of them."""
+        why = ""
+        try:
+            while line := await self._from_runner.readline():
+                message = protocol.decode(line)
+                if isinstance(message, protocol.Failure):
+                    why = message.message
+                elif isinstance(message, protocol.Answer) and not self._gone(message.number):
+                    self._waiting[message.number].set_result(message.outcome)
+        except (ValueError, KeyError, TypeError) as error:
+            why = f"it said something that is no message ({type(error).__name__})"
+        # Its own text, perhaps with a traceback: only for the log, through its filter.
+        words = (await self._last_words.read(_LAST_WORDS)).decode("utf-8", "replace")
+        if words:
+            log.error("the runner ended", last_words=words)
+        self._fail(RunnerError(f"The runner ended before it answered{': ' if why else ''}{why}."))
+
+    def _fail(self, failure: RunnerError) -> None:
+        self._failure = failure
+        for answer in self._waiting.values():
+            if not answer.done():
+                answer.set_exception(failure)
+
+    def _gone(self, number: int) -> bool:
+        """Whether nobody waits for this answer any more."""
+        answer = self._waiting.get(number)
+        return answer is None or answer.done()

@@ -1,0 +1,118 @@
+"""Read jobs, run flux, answer: until the input ends or the parent does."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+from gitops_bot.flux import protocol
+from gitops_bot.flux.process import adopt_orphans, close_memory, die_with_parent, kill_children
+from gitops_bot.models.tree import Tree
+from gitops_bot.runner.work import Workshop
+
+
+async def _pipes() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Take standard input and output as streams."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=protocol.LINE_BYTES)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    transport, writing = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, sys.stdout)
+    return reader, asyncio.StreamWriter(transport, writing, None, loop)
+
+
+class _Conversation:
+    """What the bot says, in order, and the answers as they come."""
+
+    def __init__(self, writer: asyncio.StreamWriter, folder: Path) -> None:
+        self._writer = writer
+        self._folder = folder
+        self._workshop: Workshop | None = None
+        self._contents: dict[str, bytes] = {}
+        self._jobs: set[asyncio.Task[None]] = set()
+
+    async def hear(self, line: bytes) -> None:
+        """Act on one message."""
+        message = protocol.decode(line)
+        match message:
+            case protocol.Opening():
+                self._workshop = Workshop(message, self._folder)
+            case protocol.FileContent():
+                self._contents[message.digest] = message.content
+            case protocol.TreeListing():
+                files = {path: self._contents[digest] for path, digest in message.files.items()}
+                tree = Tree(files, frozenset(message.oversized), frozenset(message.links))
+                self._open_workshop().add_tree(message.name, tree)
+            case protocol.Job():
+                job = asyncio.create_task(self._do(message), name=f"{message.operation} {message.kustomization.id}")
+                self._jobs.add(job)
+                job.add_done_callback(self._jobs.discard)
+            case _:
+                raise ValueError("that is for the bot to hear, not for the runner")
+
+    async def say(self, message: protocol.Message) -> None:
+        """Send one message."""
+        self._writer.write(protocol.encode(message))
+        with contextlib.suppress(ConnectionError):
+            await self._writer.drain()
+
+    async def end(self) -> None:
+        """Stop every run."""
+        for job in self._jobs:
+            job.cancel()
+        await asyncio.gather(*self._jobs, return_exceptions=True)
+
+    def _open_workshop(self) -> Workshop:
+        if self._workshop is None:
+            raise ValueError("the first message must be an Opening")
+        return self._workshop
+
+    async def _do(self, job: protocol.Job) -> None:
+        outcome = await self._open_workshop().do(job)
+        await self.say(protocol.Answer(job.number, outcome))
+
+
+async def _converse(folder: Path) -> int:
+    reader, writer = await _pipes()
+    conversation = _Conversation(writer, folder)
+    listening = asyncio.current_task()
+    if listening is None:
+        raise AssertionError("a coroutine runs in a task")
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, listening.cancel)
+    try:
+        while line := await reader.readline():
+            await conversation.hear(line)
+    except asyncio.CancelledError:
+        return 0
+    except (ValueError, KeyError, TypeError) as error:
+        # Not the message itself: it may hold a token.
+        await conversation.say(protocol.Failure(f"a message was not understood: {type(error).__name__}"))
+        return 1
+    finally:
+        await conversation.end()
+    return 0
+
+
+def main() -> int:
+    """Run until there is nothing more to do."""
+    close_memory()
+    adopt_orphans()
+    # Who started us tells its number; without it the end of the input must do.
+    if len(sys.argv) > 1:
+        die_with_parent(int(sys.argv[1]))
+    folder = Path(tempfile.mkdtemp(prefix="gitops-bot-runner-"))
+    try:
+        return asyncio.run(_converse(folder))
+    finally:
+        kill_children()
+        shutil.rmtree(folder, ignore_errors=True)
+        # An answer may still wait in a pipe that nobody reads: do not wait for it.
+        sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    code = main()
+    os._exit(code)

@@ -1,0 +1,193 @@
+"""One session of the cage: trees, and runs of flux on them."""
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from gitops_bot.flux import command
+from gitops_bot.flux.process import Ended, run, threads_of_this_user
+from gitops_bot.flux.protocol import Job, Opening
+from gitops_bot.flux.run_folder import RunFolder, run_folder
+from gitops_bot.flux.trees import write_tree
+from gitops_bot.flux.variables import ApiUnreachableError, NotReadableError, VariableReader, Variables
+from gitops_bot.models.changes import FluxOutcome, OutcomeStatus
+from gitops_bot.models.kustomizations import Kustomization
+from gitops_bot.models.tree import Tree
+from gitops_bot.rules.closure import Closure, TreeIndex, closure_of
+from gitops_bot.rules.redaction import (
+    Redactor,
+    UnreadableTextError,
+    encrypted_objects,
+    secret_values,
+    transformed_references,
+)
+
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+
+
+class _RefusedError(Exception):
+    """flux must not see this; the text says why."""
+
+
+@dataclass
+class _Tree:
+    """A tree on disk, and what was found out about it."""
+
+    index: TreeIndex
+    folder: Path
+    left_out: Mapping[str, str]
+    encrypted: frozenset[tuple[str, str]]
+    closures: dict[str, Closure] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A job that may run."""
+
+    job: Job
+    tree: _Tree
+    variables: Variables
+    redactor: Redactor
+
+
+class Workshop:
+    """Does jobs, so many side by side. Every text that it gives is redacted."""
+
+    def __init__(self, opening: Opening, folder: Path) -> None:
+        """Take what the session opens with; ``folder`` is this process's own."""
+        self._opening = opening
+        self._folder = folder
+        self._key = bytes.fromhex(opening.redaction_key)
+        self._slots = asyncio.Semaphore(opening.concurrency)
+        self._reader = VariableReader(opening)
+        self._threads = threads_of_this_user()
+        self._trees: dict[str, _Tree] = {}
+        # Objects that SOPS encrypted in any tree: one that the pull request writes in clear was one before.
+        self._encrypted: frozenset[tuple[str, str]] = frozenset()
+        # What a render's Secrets hold: messages about the same Kustomization must not echo it.
+        self._rendered_secrets: dict[str, tuple[tuple[str, bytes], ...]] = {}
+        self._checked: dict[str, str] = {}
+
+    def add_tree(self, name: str, tree: Tree) -> None:
+        """Write a tree down."""
+        folder = self._folder / f"tree-{len(self._trees)}"
+        encrypted = frozenset(
+            found
+            for content in tree.files.values()
+            if b"ENC[AES256_GCM" in content
+            for found in encrypted_objects(content.decode("utf-8", "replace"))
+        )
+        self._trees[name] = _Tree(TreeIndex(tree), folder, write_tree(tree, folder), encrypted)
+        self._encrypted |= encrypted
+
+    async def do(self, job: Job) -> FluxOutcome:
+        """Do one job. Never raises but when it is cancelled: a fault of ours is an outcome too."""
+        async with self._slots:
+            try:
+                return await self._do(job)
+            except _RefusedError as error:
+                return FluxOutcome(OutcomeStatus.REFUSED, message=self._plain(str(error)))
+            except NotReadableError as error:
+                return FluxOutcome(OutcomeStatus.FAILED, message=self._plain(str(error)))
+            except (ApiUnreachableError, OSError) as error:
+                return FluxOutcome(OutcomeStatus.UNAVAILABLE, message=self._plain(str(error)))
+            except Exception as error:  # noqa: BLE001 # its text could hold anything: only its type may leave
+                return FluxOutcome(OutcomeStatus.FAILED, message=f"A fault of gitops-bot ({type(error).__name__}).")
+
+    def _plain(self, text: str) -> str:
+        return Redactor(self._key).plain(text.replace(str(self._folder), "…"))
+
+    async def _do(self, job: Job) -> FluxOutcome:
+        prepared = await self._prepare(job)
+        file = command.kustomization_file(job.kustomization, prepared.variables.values)
+        with run_folder(self._folder, self._opening, file) as folder:
+            ended = await self._run(job.operation, prepared, folder)
+        outcome = command.read_outcome(job.operation, ended, self._opening.limits)
+        return self._redacted(prepared, replace(outcome, notes=prepared.variables.notes))
+
+    async def _prepare(self, job: Job) -> _Prepared:
+        """Look at everything that flux would see; _RefusedError when it must not."""
+        kustomization = job.kustomization
+        if not all(_NAME.fullmatch(part) for part in (kustomization.id.name, kustomization.id.namespace)):
+            raise _RefusedError("The Kustomization has a name that Kubernetes does not allow.")
+        if kustomization.spec.get("kubeConfig"):
+            raise _RefusedError("The Kustomization is applied to another cluster (spec.kubeConfig).")
+        if ".." in kustomization.path.split("/"):
+            raise _RefusedError("spec.path leads outside of the repository.")
+        tree = self._trees[job.tree]
+        self._inspect(tree, kustomization)
+        variables = await self._reader.read(kustomization)
+        redactor = Redactor(self._key, variables.secret_values, self._encrypted)
+        prepared = _Prepared(job, tree, variables, redactor)
+        if variables.secret:
+            await self._refuse_transformed(prepared)
+        return prepared
+
+    def _inspect(self, tree: _Tree, kustomization: Kustomization) -> None:
+        """Refuse references out of the tree, files that explode, and files that were not written."""
+        key = _spec_key(kustomization)
+        if key not in tree.closures:
+            tree.closures[key] = closure_of(tree.index, kustomization)
+        closure = tree.closures[key]
+        if closure.refusal:
+            raise _RefusedError(closure.refusal)
+        for path, reason in tree.left_out.items():
+            if path in closure.files:
+                raise _RefusedError(f"{path!r} cannot be handed to flux: {reason}.")
+
+    async def _refuse_transformed(self, prepared: _Prepared) -> None:
+        """Render without variables, and refuse references that would print parts of a secret."""
+        kustomization = prepared.job.kustomization
+        key = f"{prepared.job.tree}\0{_spec_key(kustomization)}"
+        if key not in self._checked:
+            file = command.file_without_variables(kustomization)
+            with run_folder(self._folder, self._opening, file) as folder:
+                ended = await self._run("build", prepared, folder)
+            outcome = command.read_outcome("build", ended, self._opening.limits)
+            if not outcome.usable:
+                # The run itself fails the same way, and says why.
+                return
+            found = transformed_references(outcome.text, prepared.variables.secret)
+            self._checked[key] = ", ".join(found)
+        if self._checked[key]:
+            raise _RefusedError(
+                f"{self._checked[key]} would print a part of a secret variable. Use the whole variable, or a ConfigMap."
+            )
+
+    async def _run(self, operation: str, prepared: _Prepared, folder: RunFolder) -> Ended:
+        arguments = command.arguments(operation, prepared.job.kustomization, folder, self._opening.limits)
+        return await run(
+            [self._opening.flux, *arguments],
+            folder=prepared.tree.folder,
+            environment=folder.environment(self._opening),
+            limits=self._opening.limits,
+            threads=self._threads,
+        )
+
+    def _redacted(self, prepared: _Prepared, outcome: FluxOutcome) -> FluxOutcome:
+        """Take secrets out of both texts, and the paths of this machine out of the message."""
+        job = prepared.job
+        key = _spec_key(job.kustomization)
+        if job.operation == "build":
+            self._rendered_secrets[key] = self._rendered_secrets.get(key, ()) + secret_values(outcome.text)
+        echoed = Redactor(self._key, [*prepared.variables.secret_values, *self._rendered_secrets.get(key, ())])
+        message = outcome.message.replace(f"{prepared.tree.folder}/", "").replace(str(self._folder), "…")
+        redact = prepared.redactor.render if job.operation == "build" else prepared.redactor.diff
+        try:
+            return replace(outcome, text=redact(outcome.text), message=echoed.message(message))
+        except UnreadableTextError as error:
+            return FluxOutcome(OutcomeStatus.FAILED, message=str(error), seconds=outcome.seconds, notes=outcome.notes)
+
+
+def _spec_key(kustomization: Kustomization) -> str:
+    def plain(value: Any) -> Any:
+        return dict(value) if isinstance(value, Mapping) else str(value)
+
+    return json.dumps(
+        [str(kustomization.id), kustomization.live, dict(kustomization.spec)], sort_keys=True, default=plain
+    )
