@@ -6,9 +6,12 @@ its own (``..._file``), never in the settings file itself.
 """
 
 import os
+import ssl
 from collections.abc import Mapping
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
@@ -136,6 +139,46 @@ class NetworkSettings(_Section):
     proxy: str | None = None
     no_proxy: tuple[str, ...] = ()
     ca_file: Path | None = None
+
+    def proxy_for(self, address: str) -> str | None:
+        """Give the proxy for an address, None for a direct way.
+
+        An entry of ``no_proxy`` is a host, a suffix of hosts (with or without a dot before it), an IP
+        address, a range of them, or ``*``; a port may follow.
+        """
+        parts = urlsplit(address)
+        port = parts.port or {"http": 80, "ws": 80}.get(parts.scheme, 443)
+        if not self.proxy or any(_names_host(entry, parts.hostname or "", port) for entry in self.no_proxy):
+            return None
+        return self.proxy
+
+    def certificates(self) -> ssl.SSLContext:
+        """Trust what the system trusts, and the company's own authority; SettingsError when that cannot be read."""
+        context = ssl.create_default_context()
+        if self.ca_file is not None:
+            try:
+                context.load_verify_locations(self.ca_file)
+            except (OSError, ssl.SSLError) as error:
+                raise SettingsError(
+                    f"network.ca_file: {self.ca_file} cannot be read as certificates ({error.strerror or error}). "
+                    "Name a file with certificates in PEM form."
+                ) from error
+        return context
+
+
+def _names_host(entry: str, host: str, port: int) -> bool:
+    """Whether an entry of ``no_proxy`` means this host and port."""
+    entry = entry.lower()
+    name, colon, wanted = entry.rpartition(":")
+    if colon and wanted.isdigit() and ":" not in name:
+        if int(wanted) != port:
+            return False
+        entry = name
+    try:
+        return ip_address(host) in ip_network(entry, strict=False)
+    except ValueError:
+        suffix = entry.removeprefix("*").removeprefix(".")
+        return entry == "*" or (bool(suffix) and (host == suffix or host.endswith(f".{suffix}")))
 
 
 class WebSettings(_Section):

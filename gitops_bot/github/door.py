@@ -1,0 +1,177 @@
+"""What the journeys ask of GitHub."""
+
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Self
+from urllib.parse import quote
+
+from gitops_bot.config import GitHubSettings, NetworkSettings
+from gitops_bot.github import answers
+from gitops_bot.github.limits import RateLimits
+from gitops_bot.github.reading import Reader
+from gitops_bot.github.translation import NotThere
+from gitops_bot.github.validators import Validators
+from gitops_bot.github.writing import Writer
+from gitops_bot.models.pull_requests import Comment, OpenPullRequests, Permission, PullRequest, Repository, Review
+
+_REVIEW_DECISION = """
+query ($owner: String!, $name: String!, $number: Int!) {
+  repository(owner: $owner, name: $name) { pullRequest(number: $number) { reviewDecision } }
+}
+"""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class GitHubDoor:
+    """Use it as a context manager."""
+
+    def __init__(
+        self,
+        settings: GitHubSettings,
+        network: NetworkSettings,
+        *,
+        token: Callable[[], str] | None = None,
+        clock: Callable[[], datetime] = _now,
+        seconds_between_writes: float = 1.0,
+    ) -> None:
+        """``token`` is asked at each request (default: the settings'); GitHub wants a second between writes."""
+        read_token = token or settings.read_token
+        limits = RateLimits(clock)
+        self._validators = Validators()
+        self._reader = Reader(settings.api_url, read_token, network, limits, self._validators)
+        self._writer = Writer(
+            settings.api_url, read_token, network, limits, seconds_between_writes=seconds_between_writes
+        )
+        # Login and id by the fingerprint of the token.
+        self._ourselves: dict[str, tuple[str, int]] = {}
+
+    async def __aenter__(self) -> Self:
+        """Nothing is asked yet."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the connections."""
+        await self._writer.close()
+        await self._reader.close()
+
+    def export_validators(self) -> dict[str, Any]:
+        """Give what is remembered for conditional requests, as JSON by URL, so that a restart costs nothing."""
+        return self._validators.export()
+
+    def import_validators(self, exported: Mapping[str, Any]) -> None:
+        """Take up what export_validators() gave; entries of other tokens and shapes do no harm."""
+        self._validators.import_(exported)
+
+    async def open_pull_requests(self, repository: Repository) -> OpenPullRequests:
+        """All pages, each by conditional request; one failed page fails the whole look and changes nothing."""
+        # Oldest first: a new one goes to the end and shifts no page.
+        path = f"{_path(repository)}/pulls?state=open&sort=created&direction=asc&per_page=100"
+        reading = partial(_cut_and_check, repository)
+        pages = await self._reader.look(path, reading, f"The open pull requests of {repository}")
+        found = {raw["number"]: answers.pull_request(repository, raw) for page in pages.values for raw in page}
+        return OpenPullRequests(tuple(found.values()), pages.unchanged)
+
+    async def branch_tip(self, repository: Repository, branch: str) -> str:
+        """The commit at the tip of a branch, by conditional request. GitHubRefused when there is no such branch."""
+        path = f"{_path(repository)}/git/ref/heads/{quote(branch)}"
+        reading = partial(answers.branch_tip, branch)
+        pages = await self._reader.look(path, reading, f"Branch {branch!r} of {repository}")
+        return str(pages.values[0])
+
+    async def pull_request(self, repository: Repository, number: int) -> PullRequest:
+        """One pull request, fresh (unconditional): what a decision rests on."""
+        reading = partial(answers.pull_request, repository)
+        path = f"{_path(repository)}/pulls/{number}"
+        return await self._reader.get(path, reading, f"Pull request {repository}#{number}")
+
+    async def permission(self, repository: Repository, login: str) -> Permission:
+        """What a person may do at this moment; NONE for somebody GitHub does not know here."""
+        path = f"{_path(repository)}/collaborators/{quote(login, safe='')}/permission"
+        try:
+            return await self._reader.get(path, answers.permission, f"The permission of {login} in {repository}")
+        except NotThere:
+            return Permission.NONE
+
+    async def own_login(self) -> str:
+        """Who we are."""
+        login, _ = await self._who_we_are()
+        return login
+
+    async def _who_we_are(self) -> tuple[str, int]:
+        fingerprint = self._reader.credential().fingerprint
+        if fingerprint not in self._ourselves:
+            subject = "The account that the token belongs to"
+            self._ourselves[fingerprint] = await self._reader.get("/user", answers.account, subject)
+        return self._ourselves[fingerprint]
+
+    async def find_comment(self, repository: Repository, number: int, marker: str) -> Comment | None:
+        """Our own comment that contains ``marker`` (author and marker must both agree); the oldest wins."""
+        _, own_id = await self._who_we_are()
+        # Oldest first is GitHub's order here.
+        path = f"{_path(repository)}/issues/{number}/comments?per_page=100"
+        subject = f"The comments of {repository}#{number}"
+        async with aclosing(self._reader.each(path, subject)) as comments:
+            async for raw in comments:
+                if answers.written_by(raw, own_id, marker):
+                    return answers.read(raw, answers.comment, subject)
+        return None
+
+    async def create_comment(self, repository: Repository, number: int, body: str) -> Comment:
+        """Write a comment, once. GitHubUnavailable: it may or may not be there; look with find_comment."""
+        path = f"{_path(repository)}/issues/{number}/comments"
+        subject = f"A comment on {repository}#{number}"
+        return await self._writer.write("POST", path, {"body": body}, answers.comment, subject)
+
+    async def edit_comment(self, repository: Repository, comment_id: int, body: str) -> Comment:
+        """Replace the text of a comment of ours."""
+        path = f"{_path(repository)}/issues/comments/{comment_id}"
+        subject = f"Comment {comment_id} in {repository}"
+        return await self._writer.write("PATCH", path, {"body": body}, answers.comment, subject)
+
+    async def find_approval(self, repository: Repository, number: int, marker: str) -> Review | None:
+        """Our own APPROVED, not dismissed review whose body contains ``marker``; the newest wins."""
+        _, own_id = await self._who_we_are()
+        path = f"{_path(repository)}/pulls/{number}/reviews?per_page=100"
+        subject = f"The reviews of {repository}#{number}"
+        ours = [
+            answers.read(raw, answers.review, subject)
+            async for raw in self._reader.each(path, subject)
+            if answers.written_by(raw, own_id, marker)
+        ]
+        return next((review for review in reversed(ours) if review.state == "APPROVED"), None)
+
+    async def approve(self, repository: Repository, number: int, commit: str, body: str) -> Review:
+        """Approve exactly this commit, once. GitHubRejected carries GitHub's words (own pull request, …)."""
+        path = f"{_path(repository)}/pulls/{number}/reviews"
+        content = {"event": "APPROVE", "commit_id": commit, "body": body}
+        return await self._writer.write("POST", path, content, answers.review, f"The approval of {repository}#{number}")
+
+    async def dismiss(self, repository: Repository, number: int, review_id: int, message: str) -> None:
+        """Withdraw an approval of ours."""
+        path = f"{_path(repository)}/pulls/{number}/reviews/{review_id}/dismissals"
+        content = {"message": message, "event": "DISMISS"}
+        subject = f"The withdrawal of the approval of {repository}#{number}"
+        await self._writer.write("PUT", path, content, answers.review, subject)
+
+    async def review_decision(self, repository: Repository, number: int) -> str:
+        """GraphQL's ``reviewDecision``: APPROVED, REVIEW_REQUIRED, CHANGES_REQUESTED; "" when no rule asks for one."""
+        variables = {"owner": repository.owner, "name": repository.name, "number": number}
+        subject = f"What GitHub makes of the reviews of {repository}#{number}"
+        return await self._reader.graphql(_REVIEW_DECISION, variables, answers.review_decision, subject)
+
+
+def _path(repository: Repository) -> str:
+    return f"/repos/{quote(repository.owner, safe='')}/{quote(repository.name, safe='')}"
+
+
+def _cut_and_check(repository: Repository, page: Any) -> list[Any]:
+    """Cut a page down, and be sure that it can be read before it is remembered."""
+    slim = answers.slim_pull_requests(page)
+    for raw in slim:
+        answers.pull_request(repository, raw)
+    return slim
