@@ -13,13 +13,13 @@ class Change:
 
     ``result`` is the merge of base tip and head; with ``conflicts`` there is none, and ``changed``
     is then the paths in conflict. Without content (a held pull request) ``result`` is
-    empty: nobody has read a file of it.
+    None: nobody has read a file of it.
     """
 
     pull_request: PullRequest
     base_tip: str
     base: Tree
-    result: Tree
+    result: Tree | None
     changed: frozenset[str]
     conflicts: tuple[str, ...] = ()
 
@@ -33,7 +33,7 @@ async def fetch_change(doors: Eyes, pull: PullRequest, base_tip: str, *, with_co
     base = await doors.git.tree(repository, base_tip)
     merge = await doors.git.merge(repository, base_tip, pull.head_sha)
     if merge.conflicts:
-        return Change(pull, base_tip, base, Tree(), frozenset(merge.conflicts), merge.conflicts)
+        return Change(pull, base_tip, base, None, frozenset(merge.conflicts), merge.conflicts)
     changed = await doors.git.changed_paths(repository, base_tip, merge.tree)
-    result = await doors.git.tree(repository, merge.tree) if with_content else Tree()
+    result = await doors.git.tree(repository, merge.tree) if with_content else None
     return Change(pull, base_tip, base, result, changed)

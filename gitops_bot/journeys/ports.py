@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from gitops_bot.config import ReviewSettings, WatchSettings
 from gitops_bot.journeys.one_at_a_time import OneAtATime
@@ -16,7 +16,7 @@ from gitops_bot.journeys.patience import Patience
 from gitops_bot.journeys.shared_runs import SharedRuns
 from gitops_bot.models.changes import FluxOutcome
 from gitops_bot.models.chat import ChatFile, ChatMessage, Click, PostedMessage
-from gitops_bot.models.kustomizations import ClusterCredentials, ClusterSnapshot, Kustomization
+from gitops_bot.models.kustomizations import ClusterCredentials, ClusterSnapshot, Kustomization, ObjectReference
 from gitops_bot.models.pull_requests import (
     Comment,
     OpenPullRequests,
@@ -119,6 +119,10 @@ class Cluster(Protocol):
 
     async def diff_credentials(self) -> ClusterCredentials:
         """A token of the *diff* ServiceAccount (TokenRequest, ten minutes), shared while fresh enough."""
+        ...
+
+    async def live_object(self, api_version: str, reference: ObjectReference) -> Mapping[str, Any] | None:
+        """One object with its managedFields, read as the *diff* identity; None when there is none."""
         ...
 
     async def guard_is_proved(self) -> bool:

@@ -1,32 +1,133 @@
-"""Render what a pull request may touch, at base and at result, and follow parents to their children."""
+"""Render what a pull request may touch, at base and at result, and follow parents to children and values to readers."""
 
 import asyncio
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from gitops_bot.journeys.ports import Eyes, FluxSession
 from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.models.changes import FluxOutcome
-from gitops_bot.models.kustomizations import Kustomization, KustomizationId
-from gitops_bot.rules import affected
-from gitops_bot.rules.affected import Candidate, Surroundings
+from gitops_bot.models.kustomizations import Kustomization, KustomizationId, Source
+from gitops_bot.rules.affected import Candidate, Reason, Surroundings, render_key
+from gitops_bot.rules.closure import Closure
+from gitops_bot.rules.consequences import Objects, changed_values, child_changes, sources_in, substitutes_from
+from gitops_bot.rules.objects import UnreadableRenderError, load_objects
 
-# How deep children are followed: clusters -> apps -> tenants -> … A loop must end.
+# How deep children are followed: clusters, apps, tenants, … A loop must end.
 _GENERATIONS = 8
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """One candidate with its renders. None: that side has no such Kustomization."""
+    """One candidate with its renders. None: that side has no such Kustomization, or cannot be built at all."""
 
     candidate: Candidate
     base: FluxOutcome | None
     result: FluxOutcome | None
-    # The result through the live spec, where the rendered spec differs from it.
+    # The result's tree through the live spec, where the rendered spec differs from it.
     result_by_live_spec: FluxOutcome | None = None
 
     @property
     def differs(self) -> bool:
-        """Whether base and result render to different things, or cannot be compared."""
+        """Whether base and result may come to different things."""
         if self.base is None or self.result is None or not (self.base.usable and self.result.usable):
             return True
-        return self.base.text != self.result.text or self.candidate.spec_changed or self.candidate.always_compare
+        candidate = self.candidate
+        return self.base.text != self.result.text or candidate.always_compare or candidate.spec_changed
+
+
+async def render_candidates(
+    eyes: Eyes, cage: FluxSession, surroundings: Surroundings, candidates: Sequence[Candidate], board: ProgressBoard
+) -> tuple[Rendered, ...]:
+    """Render generation by generation until nothing more follows from what changed."""
+    found: dict[KustomizationId, Rendered] = {}
+    waiting: Sequence[Candidate] = candidates
+    for _ in range(_GENERATIONS):
+        news = _news(found, waiting)
+        if not news:
+            break
+        board.expect(sum(candidate.id not in found for candidate in news))
+        rendered = await asyncio.gather(*(_render(eyes, cage, surroundings, candidate) for candidate in news))
+        found |= {one.candidate.id: one for one in rendered}
+        waiting = _what_follows(surroundings, rendered)
+    return tuple(found[key] for key in sorted(found))
+
+
+def _news(found: dict[KustomizationId, Rendered], waiting: Iterable[Candidate]) -> list[Candidate]:
+    """Candidates that have not been rendered in this form; what is known of one twice is put together."""
+    news: dict[KustomizationId, Candidate] = {}
+    for candidate in waiting:
+        known = news.get(candidate.id) or (found[candidate.id].candidate if candidate.id in found else None)
+        merged = _put_together(known, candidate)
+        if known is None or merged != known:
+            news[candidate.id] = merged
+    return list(news.values())
+
+
+def _put_together(known: Candidate | None, candidate: Candidate) -> Candidate:
+    if known is None:
+        return candidate
+    # A spec that its parent changes decides what is rendered; a reader only looks more closely.
+    main, other = (known, candidate) if candidate.reason is Reason.CHANGED else (candidate, known)
+    return replace(
+        main,
+        always_compare=main.always_compare or other.always_compare,
+        reads_changed_values=main.reads_changed_values or other.reads_changed_values,
+        sealed=main.sealed or other.sealed,
+    )
+
+
+async def _render(eyes: Eyes, cage: FluxSession, surroundings: Surroundings, candidate: Candidate) -> Rendered:
+    if candidate.obstacle:
+        return Rendered(candidate, None, None)
+    old_spec = candidate.base if candidate.spec_changed else None
+    base, result, by_live_spec = await asyncio.gather(
+        _build(eyes, cage, surroundings, candidate.base, candidate.base_tree, candidate.base_closure),
+        _build(eyes, cage, surroundings, candidate.result, candidate.result_tree, candidate.result_closure),
+        _build(eyes, cage, surroundings, old_spec, candidate.result_tree, None),
+    )
+    return Rendered(candidate, base, result, by_live_spec)
+
+
+async def _build(
+    eyes: Eyes,
+    cage: FluxSession,
+    surroundings: Surroundings,
+    kustomization: Kustomization | None,
+    tree: str,
+    closure: Closure | None,
+) -> FluxOutcome | None:
+    if kustomization is None or not tree:
+        return None
+    if closure is None:
+        return await cage.build(kustomization, tree)
+    digest = render_key(kustomization, closure, surroundings.trees[tree])
+    # Values of the cluster are not part of the digest: such a render is shared for a short time only.
+    fresh_for = timedelta(seconds=eyes.review.share_base_for) if substitutes_from(kustomization.spec) else None
+    return await eyes.shared.get(
+        f"build {kustomization.id.cluster} {digest}", lambda: cage.build(kustomization, tree), fresh_for=fresh_for
+    )
+
+
+def _what_follows(surroundings: Surroundings, rendered: Iterable[Rendered]) -> list[Candidate]:
+    """Children that these parents add, change or remove, and readers of values that they change."""
+    parents: list[tuple[str, Objects, Objects]] = []
+    sources: dict[tuple[str, str, str], Source] = {}
+    readers: list[Candidate] = []
+    for one in rendered:
+        if not one.differs or not all(side is None or side.usable for side in (one.base, one.result)):
+            continue
+        try:
+            base = load_objects(one.base.text) if one.base else {}
+            result = load_objects(one.result.text) if one.result else {}
+        except UnreadableRenderError:
+            continue  # The comparison says so.
+        parents.append((str(one.candidate.id), base, result))
+        sources |= sources_in(result)
+        values = changed_values(
+            base, result, sealed=one.candidate.sealed, reads_values=one.candidate.reads_changed_values
+        )
+        readers += surroundings.readers(values, through=str(one.candidate.id))
+    changes = child_changes(surroundings.fed.cluster, parents)
+    return [*surroundings.children(changes, sources), *readers]

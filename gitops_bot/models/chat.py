@@ -60,3 +60,24 @@ class Click:
     enterprise: str = ""
     # What a submitted dialog says, by field.
     inputs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ChatIdentity:
+    """Who the bot token belongs to, and what it may do."""
+
+    team: str
+    user: str
+    bot: str
+    scopes: frozenset[str]
+
+
+@dataclass(frozen=True)
+class ChannelFacts:
+    """What decides whether the bot can and should write to a channel."""
+
+    name: str
+    is_member: bool
+    is_archived: bool
+    # Shared with another organisation by Slack Connect.
+    is_shared: bool

@@ -1,5 +1,5 @@
 """Slack: post, update, listen. Knows slack-sdk and nothing of what is said."""
 
-from gitops_bot.slack.door import ChannelFacts, Identity, SlackDoor
+from gitops_bot.slack.door import SlackDoor
 
-__all__ = ["ChannelFacts", "Identity", "SlackDoor"]
+__all__ = ["SlackDoor"]

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -13,7 +12,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from gitops_bot import telemetry
 from gitops_bot.config import NetworkSettings, SlackSettings
 from gitops_bot.errors import SlackRateLimited
-from gitops_bot.models.chat import ChatFile, ChatMessage, PostedMessage
+from gitops_bot.models.chat import ChannelFacts, ChatFile, ChatIdentity, ChatMessage, PostedMessage
 from gitops_bot.rules.cleaning import clean
 from gitops_bot.slack.network import certificates, proxy_for
 from gitops_bot.slack.sockets import OnClick, Sockets, library_log
@@ -40,27 +39,6 @@ _INERT: Mapping[str, Any] = {"parse": "none", "link_names": False, "unfurl_links
 Answer = Awaitable[AsyncSlackResponse]
 
 
-@dataclass(frozen=True)
-class Identity:
-    """Who the bot token belongs to, and what it may do."""
-
-    team: str
-    user: str
-    bot: str
-    scopes: frozenset[str]
-
-
-@dataclass(frozen=True)
-class ChannelFacts:
-    """What decides whether the bot can and should write to a channel."""
-
-    name: str
-    is_member: bool
-    is_archived: bool
-    # Shared with another organisation by Slack Connect.
-    is_shared: bool
-
-
 class SlackDoor:
     """Chat of journeys/ports.py, and the sockets that clicks arrive on."""
 
@@ -77,7 +55,7 @@ class SlackDoor:
         )
         # After construction: with None, the library would take one from the environment.
         self._web.proxy = proxy_for(settings.api_url, network)
-        self._identity: Identity | None = None
+        self._identity: ChatIdentity | None = None
         self._sockets = Sockets(
             web=self._web, app_token=settings.read_app_token, proxy_for=lambda address: proxy_for(address, network)
         )
@@ -186,12 +164,12 @@ class SlackDoor:
         answer = await self._call("views.open", lambda: self._web.views_open(trigger_id=trigger_id, view=dict(view)))
         return str(answer["view"]["id"])
 
-    async def identity(self) -> Identity:
+    async def identity(self) -> ChatIdentity:
         """Who we are; asked once."""
         if self._identity is None:
             answer = await self._read("auth.test", self._web.auth_test)
             scopes = str(answer.headers.get("x-oauth-scopes") or answer.headers.get("X-OAuth-Scopes") or "")
-            self._identity = Identity(
+            self._identity = ChatIdentity(
                 team=str(answer["team_id"]),
                 user=str(answer["user_id"]),
                 bot=str(answer["bot_id"]),
@@ -265,7 +243,7 @@ def _content(message: ChatMessage) -> dict[str, Any]:
     return content
 
 
-def _key(message: Mapping[str, Any], us: Identity) -> str:
+def _key(message: Mapping[str, Any], us: ChatIdentity) -> str:
     """Give the key of a message of ours, "" for any other: metadata alone could be somebody else's."""
     metadata = message.get("metadata") or {}
     if message.get("bot_id") != us.bot or metadata.get("event_type") != EVENT_TYPE:

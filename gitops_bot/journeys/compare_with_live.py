@@ -1,0 +1,170 @@
+"""Compare what was rendered with the live cluster, and say where each difference comes from."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import reduce
+from typing import Any
+
+from gitops_bot.errors import ClusterError
+from gitops_bot.journeys.ports import Cluster, Eyes, FluxSession
+from gitops_bot.journeys.progress_board import ProgressBoard
+from gitops_bot.journeys.render_candidates import Rendered
+from gitops_bot.models.changes import FluxOutcome
+from gitops_bot.models.kustomizations import Kustomization, ObjectReference
+from gitops_bot.models.reports import Finding, KustomizationReport, RowState, Severity
+from gitops_bot.rules.compare import Arriving, ComparisonInputs, Side, arriving_from, kustomization_report
+from gitops_bot.rules.objects import UnreadableRenderError, load_objects
+
+# Objects of one Kustomization that are read one by one for who owns their fields; beyond that it would
+# take longer than the diff itself.
+_MOST_LIVE_OBJECTS = 200
+_READS_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class AppliedTrees:
+    """Where main is ahead of what Flux applied: names of the applied trees, by commit and name of the base tree."""
+
+    names: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def of(self, kustomization: Kustomization, base_tree: str) -> str:
+        """Give the name of the tree that this Kustomization was applied from; "" when that is the base, or unknown."""
+        return self.names.get((applied_commit(kustomization), base_tree), "")
+
+
+def applied_commit(kustomization: Kustomization) -> str:
+    """The commit in ``status.lastAppliedRevision`` (``main@sha1:…``); "" when there is none."""
+    _, _, commit = kustomization.applied_revision.rpartition("@sha1:")
+    return commit
+
+
+async def compare_with_live(
+    eyes: Eyes,
+    cluster: Cluster,
+    cage: FluxSession,
+    rendered: Sequence[Rendered],
+    applied: AppliedTrees,
+    board: ProgressBoard,
+) -> tuple[KustomizationReport, ...]:
+    """Make one row per candidate, side by side."""
+    arriving = reduce(
+        Arriving.__or__,
+        (arriving_from(one.result.text) for one in rendered if one.result and one.result.usable and one.differs),
+        Arriving(),
+    )
+
+    async def row(one: Rendered) -> KustomizationReport:
+        try:
+            return await _row(eyes, cluster, cage, one, applied, arriving)
+        finally:
+            board.finished()
+
+    return tuple(await asyncio.gather(*(row(one) for one in rendered)))
+
+
+async def _row(
+    eyes: Eyes, cluster: Cluster, cage: FluxSession, one: Rendered, applied: AppliedTrees, arriving: Arriving
+) -> KustomizationReport:
+    candidate = one.candidate
+    if candidate.obstacle:
+        return _not_analysed(one)
+    if not one.differs:
+        return KustomizationReport(candidate.id, candidate.either.path, RowState.UNCHANGED, candidate.because)
+    base, result, before, by_live_spec, live = await asyncio.gather(
+        _base_side(eyes, cage, one),
+        _side(cage, candidate.result, candidate.result_tree, one.result),
+        _applied_side(cage, one, applied),
+        _side(cage, candidate.base, candidate.result_tree, one.result_by_live_spec),
+        _live_objects(cluster, one),
+    )
+    known = candidate.base if candidate.base is not None else candidate.either
+    return kustomization_report(
+        ComparisonInputs(
+            kustomization=known,
+            base=base,
+            result=result,
+            applied=before,
+            rendered=candidate.result if candidate.spec_changed else None,
+            result_by_live_spec=by_live_spec,
+            live_objects=live,
+            arriving=arriving,
+            reason=candidate.because,
+        )
+    )
+
+
+async def _side(
+    cage: FluxSession, kustomization: Kustomization | None, tree: str, build: FluxOutcome | None
+) -> Side | None:
+    if kustomization is None or build is None:
+        return None
+    return Side(build, await cage.diff(kustomization, tree) if build.usable else None)
+
+
+async def _base_side(eyes: Eyes, cage: FluxSession, one: Rendered) -> Side | None:
+    """The base's diff is the same for all pull requests: it is shared for a short time."""
+    base, kustomization, tree = one.base, one.candidate.base, one.candidate.base_tree
+    if kustomization is None or base is None:
+        return None
+    if not base.usable:
+        return Side(base)
+    revision = f"{kustomization.generation} {kustomization.applied_revision}"
+    diff = await eyes.shared.get(
+        f"diff {kustomization.id.cluster} {kustomization.id} {revision} {hash(base.text)}",
+        lambda: cage.diff(kustomization, tree),
+        fresh_for=timedelta(seconds=eyes.review.share_base_for),
+    )
+    return Side(base, diff)
+
+
+async def _applied_side(cage: FluxSession, one: Rendered, applied: AppliedTrees) -> Side | None:
+    kustomization, base = one.candidate.base, one.base
+    if kustomization is None or base is None or not base.usable or not kustomization.live:
+        return None
+    tree = applied.of(kustomization, one.candidate.base_tree)
+    if not tree:
+        return None
+    build = await cage.build(kustomization, tree)
+    if not build.usable or build.text == base.text:
+        return None
+    return Side(build, await cage.diff(kustomization, tree))
+
+
+async def _live_objects(cluster: Cluster, one: Rendered) -> Mapping[ObjectReference, Mapping[str, Any]]:
+    """Who owns which field of the objects concerned, as far as it can be read."""
+    versions: dict[ObjectReference, str] = {}
+    for side in (one.base, one.result):
+        try:
+            objects = load_objects(side.text) if side and side.usable else {}
+        except UnreadableRenderError:
+            continue  # The comparison says so.
+        versions |= {reference: str(found.value.get("apiVersion")) for reference, found in objects.items()}
+    if len(versions) > _MOST_LIVE_OBJECTS:
+        return {}
+    room = asyncio.Semaphore(_READS_AT_ONCE)
+
+    async def read(reference: ObjectReference) -> Mapping[str, Any] | None:
+        async with room:
+            try:
+                return await cluster.live_object(versions[reference], reference)
+            except ClusterError:
+                return None  # What cannot be read costs exactness, not the report.
+
+    found = await asyncio.gather(*(read(reference) for reference in versions))
+    return {reference: live for reference, live in zip(versions, found, strict=True) if live is not None}
+
+
+def _not_analysed(one: Rendered) -> KustomizationReport:
+    candidate = one.candidate
+    finding = Finding(
+        code="not-analysed",
+        severity=Severity.WARNING,
+        message=f"It was not looked at: {candidate.obstacle}.",
+        advice="Look at its changes by hand.",
+        incomplete=True,
+    )
+    return KustomizationReport(
+        candidate.id, candidate.either.path, RowState.NOT_ANALYSED, candidate.because, findings=(finding,)
+    )
