@@ -72,7 +72,7 @@ def fed_by(
         source = sources.get(kustomization.source)
         if source is None or source.kind != "GitRepository":
             if kustomization.source[0] != "GitRepository":
-                not_looked_at.append(NotLookedAt(kustomization, _unfollowed(kustomization)))
+                not_looked_at.append(NotLookedAt(kustomization, unfollowed(kustomization)))
             continue
         found = repository_of(source_address(source), github_url, *other_urls)
         if found is None or found.key != repository.key:
@@ -82,7 +82,7 @@ def fed_by(
             fed.append(kustomization)
             ours[source.namespace, source.name] = source
         elif follows.instead:
-            not_looked_at.append(NotLookedAt(kustomization, _elsewhere(source, follows.instead)))
+            not_looked_at.append(NotLookedAt(kustomization, elsewhere(source, follows.instead)))
     return Fed(snapshot.cluster, ours, tuple(fed), snapshot.kustomizations, tuple(not_looked_at))
 
 
@@ -97,23 +97,25 @@ def not_reviewable(
         if kustomization.spec.get("kubeConfig"):
             reason = "spec.kubeConfig: it belongs to another cluster"
         elif kustomization.source[0] != "GitRepository":
-            reason = _unfollowed(kustomization)
+            reason = unfollowed(kustomization)
         elif source is None:
             reason = f"its source GitRepository {'/'.join(kustomization.source[1:])} does not exist"
         elif repository_of(source_address(source), github_url, *other_urls) is None:
             reason = f"its source GitRepository {source.namespace}/{source.name} is not on {github_url}"
         elif following(source.spec).instead:
-            reason = _elsewhere(source, following(source.spec).instead)
+            reason = elsewhere(source, following(source.spec).instead)
         else:
             continue
         found.setdefault(reason, []).append(kustomization)
     return {reason: tuple(kustomizations) for reason, kustomizations in found.items()}
 
 
-def _unfollowed(kustomization: Kustomization) -> str:
+def unfollowed(kustomization: Kustomization) -> str:
+    """Say of a Kustomization that its source is no GitRepository."""
     kind, namespace, name = kustomization.source
     return f"it is fed by {kind or 'no source'} {namespace}/{name}, and what fills that is not known here"
 
 
-def _elsewhere(source: Source, instead: str) -> str:
+def elsewhere(source: Source, instead: str) -> str:
+    """Say of a source that it follows no branch."""
     return f"its source GitRepository {source.namespace}/{source.name} follows {instead}, not a branch"

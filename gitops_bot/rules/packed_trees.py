@@ -1,0 +1,76 @@
+"""Base and result as each source packs them: packed once for each way of packing, when first asked for."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from gitops_bot.models.tree import Tree
+from gitops_bot.rules.artifact import differing_paths, pack, without_ignore_files
+from gitops_bot.rules.closure import TreeIndex
+
+# Settings of a GitRepository that decide what is packed.
+_PACKING = ("ignore", "sparseCheckout", "include", "recurseSubmodules")
+
+Side = Literal["base", "result"]
+
+
+class PackedTrees:
+    """The trees of a change, by the names ``base-…`` and ``result-…``.
+
+    ``result`` is None when nobody may read it (a held pull request) or there is none (a conflict):
+    then ``changed``, the paths that git names, are all that is known of it.
+    """
+
+    def __init__(self, base: Tree, result: Tree | None, changed: frozenset[str] = frozenset()) -> None:
+        self.result_is_known = result is not None
+        self._changed = changed
+        self._trees: Mapping[Side, Tree] = {"base": base, "result": result or Tree()}
+        # By name: as packed, and as flux should see it.
+        self._packed: dict[str, Tree] = {}
+        self._indexes: dict[str, TreeIndex] = {}
+        self._obstacles: dict[str, str] = {}
+        self._differing: dict[tuple[str, str], frozenset[str]] = {}
+
+    def name(self, side: Side, source_spec: Mapping[str, Any]) -> str:
+        """Give the name of the tree that a source packs at one side; sources that pack alike share it."""
+        name = f"{side}-{_packing_key(source_spec)}"
+        if name not in self._packed:
+            artifact = pack(self._trees[side], source_spec)
+            self._packed[name] = artifact.tree
+            self._indexes[name] = TreeIndex(without_ignore_files(artifact.tree))
+            self._obstacles[name] = artifact.reason
+        return name
+
+    @property
+    def trees(self) -> dict[str, Tree]:
+        """The trees by name, as flux should see them."""
+        return {name: index.tree for name, index in self._indexes.items()}
+
+    def tree(self, name: str) -> Tree:
+        """One tree, as flux should see it; an empty one for ""."""
+        return self._indexes[name].tree if name else Tree()
+
+    def index(self, name: str) -> TreeIndex:
+        """One tree, prepared for walks."""
+        return self._indexes[name]
+
+    def obstacle(self, name: str) -> str:
+        """Why what is packed could not be reproduced; "" when it could."""
+        return self._obstacles.get(name, "")
+
+    def differing(self, base_name: str, result_name: str) -> frozenset[str]:
+        """Paths that differ between two packed trees; those that git names when the result is not known."""
+        if not self.result_is_known:
+            return self._changed
+        key = base_name, result_name
+        if key not in self._differing:
+            one, other = (self._packed[name] if name else Tree() for name in key)
+            self._differing[key] = differing_paths(one, other)
+        return self._differing[key]
+
+
+def _packing_key(spec: Mapping[str, Any]) -> str:
+    packing = {name: spec[name] for name in _PACKING if spec.get(name)}
+    text = json.dumps(packing, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:8] if packing else "whole"
