@@ -1,0 +1,168 @@
+"""Holds every answer of the GitHub stand-in against GitHub's own OpenAPI description.
+
+The source is githubkit: its models, and its table of endpoints, are generated from that description.
+Which model belongs to which answer is read out of its client's code (the method and path of each
+call, ``response_model`` and ``error_models``), so an endpoint that GitHub does not have cannot pass.
+What the models leave open is tightened here: a field that the description does not name is a
+mistake too, and an event's payload must be what its type says.
+"""
+
+import ast
+import functools
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Union
+
+from githubkit_schemas.v2026_03_10 import models
+from githubkit_schemas.v2026_03_10 import rest as rest_package
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+_CALL = re.compile(r"^(GET|POST|PUT|PATCH|DELETE) (/\S*)$", re.MULTILINE)
+# The answer that every endpoint may give, and that the description lists only for some.
+_ANY_REFUSAL = "BasicError"
+# The stand-in answers as version 2022-11-28 when nobody asks for another; the models are those of
+# 2026-03-10, which left these out. Their types, as the older description has them:
+_OLD_FIELDS: dict[str, Any] = {
+    "merge_commit_sha": str | None,
+    "assignee": models.SimpleUser | None,
+    "has_downloads": bool,
+    "rate": models.RateLimit,
+}
+# What GitHub sends although its description does not say so: field, reason.
+_UNDESCRIBED = {
+    "user_view_type": "in every user object of the live API; the description has it in some",
+    "status": "error bodies repeat the status as text; described in basic-error only",
+    "display_login": "actors of events have it",
+}
+# Endpoints without schema: method and path, reason.
+_EXCEPTIONS = {
+    ("POST", "/graphql"): "the OpenAPI description covers REST alone",
+}
+
+
+def assert_answers_keep_githubs_schema(state_folder: Path) -> int:
+    """Check every line of ``exchanges.jsonl``; give how many answers were held against a schema."""
+    problems: list[str] = []
+    checked = 0
+    seen: set[str] = set()
+    for number, line in enumerate((state_folder / "exchanges.jsonl").read_text(encoding="utf-8").splitlines(), 1):
+        # Polls give the same answer again and again.
+        if line in seen:
+            continue
+        seen.add(line)
+        exchange = json.loads(line)
+        if (exchange["method"], exchange["template"]) in _EXCEPTIONS:
+            continue
+        checked += 1
+        where = f"line {number}, {exchange['method']} {exchange['template']}, {exchange['status']}"
+        problems.extend(f"{where}: {problem}" for problem in _problems(exchange))
+    assert not problems, "\n".join(["answers that GitHub would not give:", *problems[:20]])
+    return checked
+
+
+def _problems(exchange: dict[str, Any]) -> Iterator[str]:
+    status, body = exchange["status"], exchange["body"]
+    if exchange["template"] == "/{path}":
+        # Nothing answers there: GitHub says so in the same words everywhere.
+        yield from _mismatches(_adapter(_ANY_REFUSAL), body)
+        return
+    endpoint = _endpoints().get((exchange["method"], exchange["template"]))
+    if endpoint is None:
+        yield "there is no schema for this endpoint"
+        return
+    good, refusals = endpoint
+    if status in {204, 304}:
+        if body is not None:
+            yield f"a body with status {status}"
+        return
+    if status >= 400:
+        yield from _mismatches(_adapter(refusals.get(str(status), _ANY_REFUSAL)), body)
+        return
+    if good is None:
+        yield "the description knows no body here"
+        return
+    yield from _mismatches(_adapter(good), body)
+    if exchange["version"] == "2022-11-28" and exchange["template"].startswith(
+        "/repos/{owner}/{repo}/pulls/{pull_number}"
+    ):
+        if good == "PullRequest" and not {"merge_commit_sha", "assignee"} <= body.keys():
+            yield "merge_commit_sha and assignee are missing, which version 2022-11-28 has"
+    if good == "list[Event]":
+        for event in body:
+            yield from _mismatches(_adapter(event["type"]), event["payload"])
+
+
+def _mismatches(adapter: TypeAdapter[Any], body: Any) -> Iterator[str]:
+    try:
+        value = adapter.validate_python(body)
+    except ValidationError as wrong:
+        for error in wrong.errors(include_url=False)[:5]:
+            yield f"/{'/'.join(str(part) for part in error['loc'])}: {error['msg']}"
+        return
+    yield from _unknown_fields(value, "")
+
+
+def _unknown_fields(value: Any, where: str) -> Iterator[str]:
+    """Find fields that no description names, in everything that was read into a model."""
+    if isinstance(value, BaseModel):
+        for name, one in (value.model_extra or {}).items():
+            if name in _OLD_FIELDS:
+                try:
+                    TypeAdapter(_OLD_FIELDS[name]).validate_python(one)
+                except ValidationError as wrong:
+                    yield f"{where}/{name}: {wrong}"
+            elif name not in _UNDESCRIBED:
+                yield f"{where}/{name}: the description does not name this field"
+        for name in type(value).model_fields:
+            yield from _unknown_fields(getattr(value, name), f"{where}/{name}")
+    elif isinstance(value, list):
+        for one in value:
+            yield from _unknown_fields(one, f"{where}/*")
+
+
+@functools.cache
+def _endpoints() -> dict[tuple[str, str], tuple[str | None, dict[str, str]]]:
+    """Read githubkit's client: method and path -> model of a good answer, models of refusals by status."""
+    found: dict[tuple[str, str], tuple[str | None, dict[str, str]]] = {}
+    for file in sorted(Path(rest_package.__file__).parent.glob("*.py")):
+        for function in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not isinstance(function, ast.FunctionDef):
+                continue
+            call = _CALL.search(ast.get_docstring(function) or "")
+            request = next(filter(_is_request, ast.walk(function)), None)
+            if call is None or not isinstance(request, ast.Call):
+                continue
+            words = {word.arg: word.value for word in request.keywords}
+            good = ast.unparse(words["response_model"]) if "response_model" in words else None
+            errors = words.get("error_models")
+            refusals = (
+                {key.value: ast.unparse(model) for key, model in zip(errors.keys, errors.values, strict=True)}
+                if isinstance(errors, ast.Dict)
+                else {}
+            )
+            found[call[1], call[2]] = (good, refusals)
+    assert len(found) > 500, "githubkit's client is written differently now: read it anew"
+    return found
+
+
+def _is_request(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "request"
+
+
+@functools.cache
+def _adapter(expression: str) -> TypeAdapter[Any]:
+    return TypeAdapter(_type(ast.parse(expression, mode="eval").body))
+
+
+def _type(node: ast.expr) -> Any:
+    """Give the type that an expression names: a model, ``list[…]`` or ``Union[…]``."""
+    if isinstance(node, ast.Subscript):
+        inner = [_type(one) for one in (node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice])]
+        return list[inner[0]] if ast.unparse(node.value) == "list" else Union[tuple(inner)]  # noqa: UP007 - built at run time
+    if isinstance(node, ast.Constant):
+        return node.value
+    return {"str": str, "int": int, "bool": bool, "Any": Any}.get(ast.unparse(node)) or getattr(
+        models, ast.unparse(node)
+    )
