@@ -5,6 +5,7 @@ from functools import partial
 
 from gitops_bot import telemetry
 from gitops_bot.errors import (
+    GitHubError,
     GitHubRateLimited,
     GitHubUnavailable,
     GitopsBotError,
@@ -140,7 +141,12 @@ async def _approve(doors: Doors, person: Person, stored: StoredReport) -> str:
             f"The head moved to {after.head_sha} while {pull.head_sha} was being approved.",
         )
         return f"withdrawn: the head moved to {after.head_sha[:7]} at the same moment"
-    decision = await doors.github.review_decision(pull.repository, pull.number)
+    try:
+        decision = await doors.github.review_decision(pull.repository, pull.number)
+    except GitHubError as error:
+        # The approval stands, whatever keeps GitHub from saying what it is worth.
+        log.warning("could not learn whether an approval counts", pull_request=pull.key, reason=str(error))
+        return "Whether GitHub counts it could not be learned."
     return github_comment.what_github_makes_of_it(decision)
 
 
