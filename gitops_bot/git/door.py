@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from gitops_bot import telemetry
 from gitops_bot.config import NetworkSettings
-from gitops_bot.errors import GitError, GitUnavailable
+from gitops_bot.errors import GitError, GitUnavailable, SettingsError
 from gitops_bot.git import objects
 from gitops_bot.git.bare_repository import FETCH_DEADLINE, BareRepository
 from gitops_bot.git.complaints import explain_fetch
@@ -43,9 +43,10 @@ class GitDoor:
         self._folder = folder.absolute()
         self._url_for = url_for
         self._token = token
+        self._network = network
         self._limits = limits or TreeLimits()
         self._fetch_deadline = fetch_deadline
-        self._git = GitProgram(network)
+        self._git = GitProgram()
         self._repositories: dict[Path, BareRepository] = {}
 
     async def fetch(self, repository: Repository, commits: Mapping[str, str]) -> None:
@@ -54,9 +55,8 @@ class GitDoor:
         Commits that are here already cost no request. GitUnavailable: no answer, or a ref shows another
         commit; GitError: a ref is gone, a right is missing, or git refuses what it was sent.
         """
-        source = Source(self._url_for(repository), self._token() if self._token else None)
         try:
-            await self._bare(repository).fetch(source, commits, self._fetch_deadline)
+            await self._bare(repository).fetch(self._source(repository), commits, self._fetch_deadline)
         except GitFailed as error:
             raise explain_fetch(repository, error) from error
         except (DeadlinePassed, Damaged, GitUnavailable) as error:
@@ -88,6 +88,14 @@ class GitDoor:
                     await bare.tidy()
             except GitError as error:
                 log.warning("a copy of a repository could not be tidied up", folder=str(path), reason=str(error))
+
+    def _source(self, repository: Repository) -> Source:
+        url = self._url_for(repository)
+        try:
+            token = self._token() if self._token is not None else None
+        except SettingsError as error:
+            raise GitError(f"{repository}: {error}") from error
+        return Source(url, token, self._network.proxy_for(url), self._network.ca_file)
 
     async def _read(self, repository: Repository, bare: BareRepository, reading: Awaitable[Answer]) -> Answer:
         try:

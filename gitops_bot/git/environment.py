@@ -10,9 +10,9 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from gitops_bot.config import NetworkSettings
 from gitops_bot.errors import GitError
 
 # ssh would need keys, known hosts and a program of its own; git:// has neither proof nor secrecy.
@@ -59,10 +59,14 @@ _ALWAYS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Source:
-    """Where to fetch from. The token is for this one origin and is left out of repr."""
+    """Where to fetch from, and how. The token is for this one origin; secrets are left out of repr."""
 
     url: str
     token: str | None = field(default=None, repr=False)
+    # Its address may hold a password.
+    proxy: str | None = field(default=None, repr=False)
+    # Trusted besides the system's folder of certificates (tried with Debian's git and libcurl).
+    ca_file: Path | None = None
 
     @property
     def scheme(self) -> str:
@@ -96,11 +100,11 @@ def find_git() -> str:
     return found
 
 
-def environment(git_folder: str, network: NetworkSettings, source: Source | None = None) -> dict[str, str]:
+def environment(git_folder: str, source: Source | None = None) -> dict[str, str]:
     """Build the whole environment of one git process."""
     settings = dict(_ALWAYS)
     if source is not None:
-        settings |= _for_source(source, network)
+        settings |= _for_source(source)
     variables = {
         "PATH": _PATH,
         # libcurl reads .netrc and git its settings below HOME: there is nothing.
@@ -121,19 +125,17 @@ def environment(git_folder: str, network: NetworkSettings, source: Source | None
     for number, (key, value) in enumerate(settings.items()):
         variables[f"GIT_CONFIG_KEY_{number}"] = key
         variables[f"GIT_CONFIG_VALUE_{number}"] = value
-    if source is not None and network.no_proxy:
-        variables["NO_PROXY"] = ",".join(network.no_proxy)
     return variables
 
 
-def _for_source(source: Source, network: NetworkSettings) -> dict[str, str]:
+def _for_source(source: Source) -> dict[str, str]:
     parts = urlsplit(source.url)
     settings = {"remote.source.url": source.url, f"protocol.{source.scheme}.allow": "always"}
     if source.token:
         # Bound to the origin: git sends it nowhere else.
         settings[f"http.{source.scheme}://{parts.netloc}/.extraHeader"] = f"Authorization: {source.authorization}"
-    # An empty value switches the proxies of libcurl's own environment variables off.
-    settings["http.proxy"] = network.proxy or ""
-    if network.ca_file is not None:
-        settings["http.sslCAInfo"] = str(network.ca_file)
+    if source.proxy:
+        settings["http.proxy"] = source.proxy
+    if source.ca_file is not None:
+        settings["http.sslCAInfo"] = str(source.ca_file)
     return settings

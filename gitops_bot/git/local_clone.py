@@ -6,7 +6,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from gitops_bot.config import NetworkSettings
 from gitops_bot.errors import GitError
 from gitops_bot.git import objects
 from gitops_bot.git.program import GitFailed, GitProgram
@@ -26,7 +25,7 @@ class LocalClone:
     def __init__(self, path: Path, *, limits: TreeLimits | None = None) -> None:
         self._theirs = _git_folder(path.absolute())
         self._limits = limits or TreeLimits()
-        self._git = GitProgram(NetworkSettings())
+        self._git = GitProgram()
         self._scratch = tempfile.TemporaryDirectory(prefix="gitops-bot-clone-")
         self._folder = Path(self._scratch.name) / "scratch.git"
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitops_bot import telemetry
-from gitops_bot.config import NetworkSettings
 from gitops_bot.errors import GitError
 from gitops_bot.git.environment import Source, environment, find_git
 
@@ -71,9 +70,8 @@ class Finished:
 class GitProgram:
     """Runs git in one repository at a time. Cancelling a call kills what it started."""
 
-    def __init__(self, network: NetworkSettings) -> None:
+    def __init__(self) -> None:
         self._program = find_git()
-        self._network = network
 
     async def run(
         self,
@@ -114,7 +112,7 @@ class GitProgram:
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=PIPE,
-                env=environment(str(folder), self._network, source),
+                env=environment(str(folder), source),
                 cwd="/",
                 start_new_session=True,
                 limit=_READ_BYTES,

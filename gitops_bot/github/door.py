@@ -38,14 +38,32 @@ class GitHubDoor:
         token: Callable[[], str] | None = None,
         clock: Callable[[], datetime] = _now,
         seconds_between_writes: float = 1.0,
+        deadline: float = 60.0,
     ) -> None:
-        """``token`` is asked at each request (default: the settings'); GitHub wants a second between writes."""
+        """``token`` is asked at each request (default: the settings').
+
+        GitHub wants a second between writes. ``deadline``: seconds for one answer to a read, however slowly it drips.
+        """
         read_token = token or settings.read_token
         limits = RateLimits(clock)
         self._validators = Validators()
-        self._reader = Reader(settings.api_url, read_token, network, limits, self._validators)
+        proxy, certificates = network.proxy_for(settings.api_url), network.certificates()
+        self._reader = Reader(
+            settings.api_url,
+            read_token,
+            limits,
+            self._validators,
+            proxy=proxy,
+            certificates=certificates,
+            deadline=deadline,
+        )
         self._writer = Writer(
-            settings.api_url, read_token, network, limits, seconds_between_writes=seconds_between_writes
+            settings.api_url,
+            read_token,
+            limits,
+            proxy=proxy,
+            certificates=certificates,
+            seconds_between_writes=seconds_between_writes,
         )
         # Login and id by the fingerprint of the token.
         self._ourselves: dict[str, tuple[str, int]] = {}

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -12,7 +13,6 @@ import httpx
 
 import gitops_bot
 from gitops_bot import telemetry
-from gitops_bot.config import NetworkSettings
 from gitops_bot.errors import GitHubRateLimited, GitHubRefused, GitHubUnavailable
 from gitops_bot.github.answers import items, read
 from gitops_bot.github.credentials import Credential, read_credential
@@ -32,8 +32,6 @@ _MOST_PAGES = 100
 _MOST_REDIRECTS = 3
 # A repository that was renamed or transferred.
 _MOVED = frozenset({301, 302, 307, 308})
-# Seconds for all of one answer, however slowly it drips.
-_WHOLE_ANSWER = 60.0
 # GraphQL's word for each error: https://docs.github.com/en/graphql/guides/using-graphql-clients
 _GRAPHQL_REFUSALS = frozenset({"NOT_FOUND", "FORBIDDEN", "INSUFFICIENT_SCOPES"})
 
@@ -65,18 +63,23 @@ class Reader:
         self,
         api_url: str,
         read_token: Callable[[], str],
-        network: NetworkSettings,
         limits: RateLimits,
         validators: Validators,
+        *,
+        proxy: str | None,
+        certificates: ssl.SSLContext,
+        deadline: float,
     ) -> None:
+        """``deadline``: seconds for the whole of one answer."""
+        self._deadline = deadline
         self._api_url = api_url.rstrip("/")
         self._read_token = read_token
         self._limits = limits
         self._validators = validators
         self._client = httpx.AsyncClient(
             headers=_HEADERS,
-            proxy=network.proxy_for(api_url),
-            verify=network.certificates(),
+            proxy=proxy,
+            verify=certificates,
             # The settings decide, not whatever the environment holds.
             trust_env=False,
             timeout=httpx.Timeout(30, connect=10),
@@ -219,7 +222,7 @@ class Reader:
             )
 
     async def _send(self, request: httpx.Request, subject: str) -> Answer:
-        async with asyncio.timeout(_WHOLE_ANSWER):
+        async with asyncio.timeout(self._deadline):
             response = await self._client.send(request, stream=True)
             try:
                 body = await _read(response, subject)

@@ -1,6 +1,7 @@
 """Writes by PyGithub, each in a thread, one after the other, and never a second time by itself."""
 
 import asyncio
+import ssl
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -12,7 +13,6 @@ from requests.adapters import HTTPAdapter
 
 import gitops_bot
 from gitops_bot import telemetry
-from gitops_bot.config import NetworkSettings
 from gitops_bot.errors import GitHubRateLimited
 from gitops_bot.github.answers import read
 from gitops_bot.github.credentials import Credential, read_credential
@@ -49,16 +49,17 @@ class Writer:
         self,
         api_url: str,
         read_token: Callable[[], str],
-        network: NetworkSettings,
         limits: RateLimits,
         *,
+        proxy: str | None,
+        certificates: ssl.SSLContext,
         seconds_between_writes: float,
     ) -> None:
         self._read_token = read_token
         self._limits = limits
         self._auth = _TokenOfTheMoment()
         self._alone = asyncio.Lock()
-        self._requester = _requester_class(api_url, network)(
+        self._requester = _requester_class(proxy, certificates)(
             auth=self._auth,
             base_url=api_url.rstrip("/"),
             timeout=_TIMEOUT,
@@ -116,13 +117,11 @@ class Writer:
             )
 
 
-def _requester_class(api_url: str, network: NetworkSettings) -> type[Requester]:
+def _requester_class(proxy: str | None, certificates: ssl.SSLContext) -> type[Requester]:
     """Make a Requester whose connections obey our network settings, and nothing of the environment.
 
     PyGithub has no such settings; it lets a class of connections be injected into a class of requesters.
     """
-    proxy = network.proxy_for(api_url)
-    certificates = network.certificates()
 
     class Certified(HTTPAdapter):
         def init_poolmanager(self, *arguments: Any, **settings: Any) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import AsyncIterator
@@ -14,7 +15,7 @@ import pytest
 from git_over_http import TOKEN, GitServer, Link, Submodule, Upstream, git_server
 from waiting import until
 
-from gitops_bot.config import NetworkSettings
+from gitops_bot.config import GitHubSettings, NetworkSettings
 from gitops_bot.errors import GitError, GitUnavailable, TreeTooLarge
 from gitops_bot.git import GitDoor
 from gitops_bot.models.pull_requests import Repository
@@ -696,6 +697,37 @@ async def test_a_token_is_read_anew_at_each_fetch(server: GitServer, tmp_path: P
     with pytest.raises(GitError, match="refused"):
         await door.fetch(FLEET, {MAIN: base})
     await door.fetch(FLEET, {MAIN: base})
+
+
+async def test_the_proxy_and_its_exceptions_are_obeyed(server: GitServer, tmp_path: Path) -> None:
+    base = server.upstream("Acme", "Fleet").commit(MAIN, {"a": b"1"})
+
+    def door(no_proxy: tuple[str, ...], address: str) -> GitDoor:
+        # The git server stands for the proxy: it is asked for a path either way.
+        return GitDoor(
+            tmp_path / "copies",
+            url_for=lambda repository: f"{address}/{repository}.git",
+            token=lambda: TOKEN,
+            network=NetworkSettings(proxy=server.address, no_proxy=no_proxy),
+        )
+
+    await door((), "http://github.test").fetch(FLEET, {MAIN: base})
+    shutil.rmtree(tmp_path / "copies")
+    with pytest.raises(GitUnavailable, match="Could not resolve host"):
+        await door((".test",), "http://github.test").fetch(FLEET, {MAIN: base})
+    await door(("127.0.0.0/8",), server.address).fetch(FLEET, {MAIN: base})
+
+
+async def test_a_token_file_that_is_missing_is_named(server: GitServer, tmp_path: Path) -> None:
+    settings = GitHubSettings(token_file=tmp_path / "token")
+    door = GitDoor(
+        tmp_path / "copies",
+        url_for=lambda repository: f"{server.address}/{repository}.git",
+        token=settings.read_token,
+        network=NetworkSettings(),
+    )
+    with pytest.raises(GitError, match=r"Acme/Fleet: github\.token_file"):
+        await door.fetch(FLEET, {MAIN: "2" * 40})
 
 
 async def test_a_folder_that_cannot_be_written_is_explained(server: GitServer, tmp_path: Path) -> None:
