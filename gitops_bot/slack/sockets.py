@@ -11,7 +11,7 @@ import json
 import logging
 import random
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
@@ -39,6 +39,8 @@ _LONGEST_PAUSE = 30.0
 _PING = 5.0
 # Seconds between two looks at a socket's health.
 _LOOK = 0.5
+# Seconds that a socket stays open beside its successor. Slack itself ends it 10 s after its warning.
+_LINGER = 12.0
 
 
 def library_log() -> logging.Logger:
@@ -105,6 +107,7 @@ class Sockets:
         self._keepers: list[asyncio.Task[None]] = []
         self._open: set[_Socket] = set()
         self._busy: set[asyncio.Task[None]] = set()
+        self._retiring: set[asyncio.Task[None]] = set()
         # What keeps the sockets from opening, in words; "" when nothing does.
         self.problem = ""
         # How many sockets Slack counts for this app, ours included: more than ours and another program listens too.
@@ -125,9 +128,10 @@ class Sockets:
 
     async def stop(self) -> None:
         """Close the sockets; clicks that are being stored are waited for."""
-        for keeper in self._keepers:
-            keeper.cancel()
-        await asyncio.gather(*self._keepers, return_exceptions=True)
+        waiting = [*self._keepers, *self._retiring]
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
         self._keepers = []
         if self._busy:
             await asyncio.wait(self._busy, timeout=_TIME_TO_STORE)
@@ -150,7 +154,7 @@ class Sockets:
                 continue
             self.problem, failures = "", 0
             if old is not None:
-                await self._close(old)
+                self._in_background(self._retire(old), "retire a Slack socket", self._retiring)
             old = new
             await self._watch(new)
             log.info("a Slack socket is replaced", socket=number, asked_for=new.leaving.is_set())
@@ -183,6 +187,14 @@ class Sockets:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(socket.leaving.wait(), _LOOK)
 
+    async def _retire(self, socket: _Socket) -> None:
+        """Close a socket that has a successor, after a while: a click may be on its way over it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER):
+                while await socket.is_connected():  # noqa: ASYNC110 - the library has no event for it
+                    await asyncio.sleep(_LOOK)
+        await self._close(socket)
+
     async def _close(self, socket: _Socket) -> None:
         self._open.discard(socket)
         with contextlib.suppress(*FOREIGN_ERRORS):
@@ -206,9 +218,13 @@ class Sockets:
         elif kind == "disconnect":
             socket.leaving.set()
         elif "envelope_id" in frame:
-            task = asyncio.create_task(self._take(socket, frame), name=f"Slack envelope {frame['envelope_id']}")
-            self._busy.add(task)
-            task.add_done_callback(self._busy.discard)
+            self._in_background(self._take(socket, frame), f"Slack envelope {frame['envelope_id']}", self._busy)
+
+    def _in_background(self, work: Coroutine[Any, Any, None], name: str, kept: set[asyncio.Task[None]]) -> None:
+        """Start a task and keep hold of it until it is done."""
+        task = asyncio.create_task(work, name=name)
+        kept.add(task)
+        task.add_done_callback(kept.discard)
 
     async def _take(self, socket: _Socket, frame: dict[str, Any]) -> None:
         """Store a click, then acknowledge it. Not stored: no acknowledgement, and Slack warns the person."""
@@ -220,10 +236,12 @@ class Sockets:
                 return
             if click is not None and not await self._stored(click):
                 return
-        try:
-            await socket.send_socket_mode_response({"envelope_id": frame["envelope_id"]})
-        except FOREIGN_ERRORS as error:
-            log.warning("a click is stored but could not be acknowledged", reason=type(error).__name__)
+        # A socket that was cut in between has a successor; slack-sdk answers over that one as well.
+        for line in (socket, *(one for one in self._open if one.is_open and one is not socket)):
+            with contextlib.suppress(*FOREIGN_ERRORS):
+                await line.send_socket_mode_response({"envelope_id": frame["envelope_id"]})
+                return
+        log.warning("an envelope could not be acknowledged", kind=frame["type"])
 
     async def _stored(self, click: Click) -> bool:
         assert self._on_click is not None  # noqa: S101 - no socket is open before start()

@@ -160,16 +160,17 @@ def _title(group: Group, report: Report, *, alone: bool) -> tuple[str, str]:
     row, counts = group.row, tally_row(group.row)
     more = len(group.places) - 1
     name = _html_code(str(row.id)) + (f" and {plural(more, 'more Kustomization')}" if more else "")
-    title = f"{row_sign(row)} <b>{name}</b>"
+    many = len(report.clusters) > 1
+    title = f"{row_sign(row)} <b>{name}</b>" + (f" in {_html_code(row.id.cluster)}" if many and not more else "")
     if row.state is not RowState.CHANGED:
         title += f": {ROW_STATES[row.state].words}"
     elif counts.objects and not alone:
         title += f": {sentence(counts)}{' in each' if more else ''}"
     words = []
     if more:
-        many = len(report.clusters) > 1
         names = [code_span(f"{place.cluster}/{place}" if many else str(place)) for place in group.places[1:]]
-        words.append(f"The same in {and_more(names, _PLACES)}.")
+        first = f"This is {code_span(f'{row.id.cluster}/{row.id}')}. " if many else ""
+        words.append(f"{first}The same in {and_more(names, _PLACES)}.")
     if not alone:
         words += remarks(counts)
     return title, " ".join(words)

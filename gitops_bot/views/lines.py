@@ -6,7 +6,7 @@ are split first, everything else is put on one line, so that nothing can pretend
 
 import difflib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -160,8 +160,3 @@ def own_changes(row: KustomizationReport) -> list[ResourceChange]:
 def foreign_changes(row: KustomizationReport) -> list[ResourceChange]:
     """Give the objects of a row that differ from the cluster for other reasons only."""
     return by_weight(change for change in row.changes if not is_own(change))
-
-
-def as_text(lines: Iterable[Line]) -> str:
-    """Put lines together as plain text."""
-    return "\n".join(map(str, lines))

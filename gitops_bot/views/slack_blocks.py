@@ -66,11 +66,6 @@ def preformatted(text: str) -> Block:
     return {"type": "rich_text", "elements": [inside]}
 
 
-def divider() -> Block:
-    """Give a thin line."""
-    return {"type": "divider"}
-
-
 def button(label: str, action: str, value: str = "", *, address: str = "", style: str = "") -> dict[str, Any]:
     """Give a button; ``style`` is "", "primary" or "danger", ``address`` makes it a link."""
     given: dict[str, Any] = {"type": "button", "text": _theirs(label, BUTTON_CHARACTERS), "action_id": str(action)}

@@ -307,7 +307,7 @@ async def test_a_refresh_of_every_socket_loses_no_click(world: World) -> None:
     await world.listen()
     posted = await world.door.post(world.channel, message())
     for number in range(1, 6):
-        await world.standin.sockets.disconnect("warning", "", lead=0.3)
+        await world.standin.sockets.disconnect("warning", "", lead=1)
         assert (await world.press(posted))["acknowledged"] is True
         await until(lambda count=number: world.standin.sockets.opened >= 2 + 2 * count, "two new sockets")
         assert world.door.connected

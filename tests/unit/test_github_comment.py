@@ -118,7 +118,7 @@ def test_a_report_that_fits_leaves_nothing_out() -> None:
 
 
 @given(st.integers(0, 10**9), st.integers(1, 3), st.integers(0, 12), st.integers(0, 12))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_report_fits_and_foreign_text_stays_in_fences(
     seed: int, clusters: int, kustomizations: int, objects: int
 ) -> None:

@@ -23,7 +23,7 @@ from gitops_bot.views.terminal import progress_line, terminal_report
 
 SCHEMA_FILE = Path(__file__).parents[2] / "docs" / "report-schema.json"
 any_report = given(st.integers(0, 10**9), st.integers(1, 3), st.integers(0, 6), st.integers(0, 6))
-some = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+some = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def printed(report: Report, *, full: bool = False, colour: bool = False) -> str:

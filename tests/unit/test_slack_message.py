@@ -278,7 +278,7 @@ def test_the_file_holds_everything_and_no_line_pretends() -> None:
 
 
 @given(st.integers(0, 10**9), st.integers(1, 3), st.integers(0, 12), st.integers(0, 12))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_report_fits_and_foreign_text_is_never_parsed(
     seed: int, clusters: int, kustomizations: int, objects: int
 ) -> None:

@@ -8,7 +8,7 @@ import sample_reports as samples
 
 from gitops_bot.models.changes import Operation, Origin
 from gitops_bot.models.reports import ClusterReport, RowState, Severity, Verdict
-from gitops_bot.views.lines import Measure, as_text, indented, object_lines, value_lines
+from gitops_bot.views.lines import Measure, indented, object_lines, value_lines
 from gitops_bot.views.summary import Tally, groups, headline, remarks, row_sign, sentence, sign, tally, tally_row
 from gitops_bot.views.words import ACCEPTANCE, OPERATIONS, ORIGINS, ROW_STATES, SEVERITIES, VERDICTS, verdict_words
 
@@ -144,7 +144,7 @@ def test_lines_of_an_object() -> None:
 def test_of_two_long_texts_only_the_difference_is_shown() -> None:
     before = "\n".join(f"line {number}" for number in range(50))
     after = before.replace("line 25", "line twenty-five")
-    assert as_text(value_lines(before, after)).splitlines() == [
+    assert [str(line) for line in value_lines(before, after)] == [
         "  # …",
         "    line 24",
         "- line 25",
