@@ -19,7 +19,7 @@ from githubkit_schemas.v2026_03_10 import models
 from githubkit_schemas.v2026_03_10 import rest as rest_package
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-_CALL = re.compile(r"^(GET|POST|PUT|PATCH|DELETE) (/\S*)$", re.MULTILINE)
+_CALL = re.compile(r"^        (GET|POST|PUT|PATCH|DELETE) (/\S*)$", re.MULTILINE)
 # The answer that every endpoint may give, and that the description lists only for some.
 _ANY_REFUSAL = "BasicError"
 # The stand-in answers as version 2022-11-28 when nobody asks for another; the models are those of
@@ -68,7 +68,7 @@ def _problems(exchange: dict[str, Any]) -> Iterator[str]:
         # Nothing answers there: GitHub says so in the same words everywhere.
         yield from _mismatches(_adapter(_ANY_REFUSAL), body)
         return
-    endpoint = _endpoints().get((exchange["method"], exchange["template"]))
+    endpoint = _endpoint(exchange["method"], exchange["template"])
     if endpoint is None:
         yield "there is no schema for this endpoint"
         return
@@ -123,32 +123,39 @@ def _unknown_fields(value: Any, where: str) -> Iterator[str]:
 
 
 @functools.cache
-def _endpoints() -> dict[tuple[str, str], tuple[str | None, dict[str, str]]]:
-    """Read githubkit's client: method and path -> model of a good answer, models of refusals by status."""
-    found: dict[tuple[str, str], tuple[str | None, dict[str, str]]] = {}
-    for file in sorted(Path(rest_package.__file__).parent.glob("*.py")):
-        for function in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if not isinstance(function, ast.FunctionDef):
-                continue
-            call = _CALL.search(ast.get_docstring(function) or "")
-            request = next(filter(_is_request, ast.walk(function)), None)
-            if call is None or not isinstance(request, ast.Call):
-                continue
-            words = {word.arg: word.value for word in request.keywords}
-            good = ast.unparse(words["response_model"]) if "response_model" in words else None
-            errors = words.get("error_models")
-            refusals = (
-                {key.value: ast.unparse(model) for key, model in zip(errors.keys, errors.values, strict=True)}
-                if isinstance(errors, ast.Dict)
-                else {}
-            )
-            found[call[1], call[2]] = (good, refusals)
+def _functions() -> dict[tuple[str, str], str]:
+    """Cut githubkit's client into its functions, by method and path. Parsing all of it would take ten seconds."""
+    found: dict[tuple[str, str], str] = {}
+    for file in Path(rest_package.__file__).parent.glob("*.py"):
+        for function in file.read_text(encoding="utf-8").split("\n    def ")[1:]:
+            call = _CALL.search(function)
+            # Overloads have the name and the description, but send nothing.
+            if call is not None and "self._github.request(" in function:
+                found[call[1], call[2]] = function.partition("\n    async def ")[0].partition("\n    @overload")[0]
     assert len(found) > 500, "githubkit's client is written differently now: read it anew"
     return found
 
 
+@functools.cache
+def _endpoint(method: str, template: str) -> tuple[str | None, dict[str, str]] | None:
+    """Give the model of a good answer, and of refusals by status; None when GitHub has no such endpoint."""
+    function = _functions().get((method, template))
+    if function is None:
+        return None
+    tree = ast.parse(f"class Client:\n    def {function}")
+    request = next(filter(_is_request, ast.walk(tree)))
+    assert isinstance(request, ast.Call)
+    words = {word.arg: word.value for word in request.keywords}
+    good = ast.unparse(words["response_model"]) if "response_model" in words else None
+    errors = words.get("error_models")
+    if not isinstance(errors, ast.Dict):
+        return good, {}
+    named = zip(errors.keys, errors.values, strict=True)
+    return good, {key.value: ast.unparse(model) for key, model in named if isinstance(key, ast.Constant)}
+
+
 def _is_request(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "request"
+    return isinstance(node, ast.Call) and ast.unparse(node.func) == "self._github.request"
 
 
 @functools.cache

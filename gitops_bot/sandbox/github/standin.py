@@ -10,9 +10,13 @@ from gitops_bot.sandbox.github.exchanges import Exchanges
 from gitops_bot.sandbox.github.faults import Faults
 from gitops_bot.sandbox.github.front import API, Endpoint, Front
 from gitops_bot.sandbox.github.git_http import GitOverHttp
+from gitops_bot.sandbox.github.graphql import GRAPHQL_PREFIX, GraphQl
+from gitops_bot.sandbox.github.graphql_objects import Objects
 from gitops_bot.sandbox.github.history import Extents
 from gitops_bot.sandbox.github.limits import Limits
 from gitops_bot.sandbox.github.records import PERMISSIONS, BranchRule
+from gitops_bot.sandbox.github.rest_apps import Apps
+from gitops_bot.sandbox.github.rest_checks import Checks
 from gitops_bot.sandbox.github.rest_commits import Commits
 from gitops_bot.sandbox.github.rest_issues import Issues
 from gitops_bot.sandbox.github.rest_pulls import PullRequests
@@ -111,13 +115,18 @@ class GitHubStandIn:
             *PullRequests(self.state, self.syncing, self._extents).endpoints(),
             *Reviews(self.state).endpoints(),
             *Issues(self.state).endpoints(),
+            *Checks(self.state).endpoints(),
             *Commits(self.state).endpoints(),
+            *Apps(self.state).endpoints(),
         ]
 
     async def start(self) -> None:
         """Listen. The addresses are known afterwards."""
         app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[explain])
+        objects = Objects(self.state, self.syncing, self._extents)
+        graphql = GraphQl(objects, self.syncing, self.limits).endpoint()
         app.add_routes([self.front.route(endpoint) for endpoint in self.endpoints()])
+        app.add_routes([self.front.route(graphql, GRAPHQL_PREFIX)])
         app.add_routes(
             [
                 web.route("*", f"{API}/{{path:.*}}", self.front.unknown),
