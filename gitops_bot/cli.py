@@ -18,6 +18,7 @@ from gitops_bot import __version__, telemetry
 from gitops_bot.config import load_settings, settings_for_diff
 from gitops_bot.errors import GitopsBotError
 from gitops_bot.journeys.progress_board import ProgressBoard
+from gitops_bot.models.checks import CheckState
 from gitops_bot.models.reports import Verdict
 
 # Commands of the sandbox: they bring libraries that the service does not need.
@@ -146,6 +147,28 @@ def _counting(board: ProgressBoard) -> Iterator[None]:
 
         board.on_change = count
         yield
+
+
+@app.command()
+def check(settings: SettingsFile = None) -> None:
+    """Try every setting, token, scope and right, and say what to mend. Exit code 1: something does not work."""
+    from gitops_bot.service import check_settings
+    from gitops_bot.views.terminal_checks import check_line, summary_line
+
+    loaded = load_settings(settings)
+    telemetry.set_up_logging("ERROR", as_json=False)
+
+    async def try_all() -> list[CheckState]:
+        states = []
+        async for found in check_settings(loaded):
+            console.print(check_line(found))
+            states.append(found.state)
+        return states
+
+    console = Console()
+    states = asyncio.run(try_all())
+    console.print(summary_line(states))
+    raise typer.Exit(1 if CheckState.BAD in states else 0)
 
 
 @app.command()

@@ -14,11 +14,12 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from gitops_bot import telemetry
 from gitops_bot.cluster import ClusterDoor
 from gitops_bot.config import Settings
-from gitops_bot.errors import GitopsBotError, SettingsError
+from gitops_bot.errors import GitopsBotError, SettingsError, StoreError
 from gitops_bot.flux import FluxDoor
 from gitops_bot.git import GitDoor
 from gitops_bot.github import GitHubDoor
 from gitops_bot.journeys.carry_out_click import carry_out_waiting_clicks, receive_click
+from gitops_bot.journeys.check_installation import check_installation
 from gitops_bot.journeys.diff_pull_request import diff_pull_request
 from gitops_bot.journeys.one_at_a_time import OneAtATime
 from gitops_bot.journeys.patience import Patience
@@ -26,6 +27,8 @@ from gitops_bot.journeys.poll_repositories import poll_repositories
 from gitops_bot.journeys.ports import Doors, Eyes
 from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.journeys.shared_runs import SharedRuns
+from gitops_bot.models.chat import Click
+from gitops_bot.models.checks import Check, CheckState
 from gitops_bot.models.pull_requests import Repository
 from gitops_bot.models.reports import Report
 from gitops_bot.queue import InProcessQueue
@@ -78,6 +81,53 @@ async def diff_once(
     """Look at one pull request and tell nobody: ``gitops-bot diff``."""
     async with open_eyes(settings, as_myself=as_myself) as eyes:
         return await diff_pull_request(eyes, repository, number, board)
+
+
+async def check_settings(settings: Settings) -> AsyncIterator[Check]:
+    """Try everything that the settings name: ``gitops-bot check``."""
+    async with AsyncExitStack() as stack:
+        try:
+            store = await open_store(settings.database_url)
+            stack.push_async_callback(store.close)
+            yield Check("store", CheckState.GOOD, "the database can be used")
+        except GitopsBotError as error:
+            yield Check("store", CheckState.BAD, str(error))
+        try:
+            eyes = await stack.enter_async_context(open_eyes(settings))
+        except GitopsBotError as error:
+            yield Check("settings", CheckState.BAD, str(error))
+            return
+        slack = None
+        if settings.slack is not None:
+            slack = SlackDoor(settings.slack, settings.network)
+            stack.push_async_callback(slack.stop)
+        channel = settings.slack.channel if settings.slack else ""
+        async for check in check_installation(eyes, slack, channel=channel, people=settings.people):
+            yield check
+        if slack is not None:
+            yield await _check_sockets(slack)
+
+
+async def _check_sockets(slack: SlackDoor) -> Check:
+    """Open the sockets that clicks arrive on, as the service does."""
+
+    async def ignore(_click: Click) -> None:
+        """Leave a click that arrives during the check to nobody: the person sees Slack's warning and presses again."""
+        raise StoreError("this is only a check")
+
+    await slack.start(ignore)
+    try:
+        async with asyncio.timeout(10):
+            while not slack.connected:  # noqa: ASYNC110  (the door tells its state, it has no event for it)
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        return Check(
+            "slack app token",
+            CheckState.BAD,
+            slack.problem or "no socket could be opened within 10 s",
+            "Make an app-level token with connections:write and switch Socket Mode on.",
+        )
+    return Check("slack app token", CheckState.GOOD, "a socket is open: clicks arrive")
 
 
 def settings_digest(settings: Settings) -> str:
