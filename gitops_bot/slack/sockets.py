@@ -18,7 +18,7 @@ from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.web.async_client import AsyncWebClient
 
 from gitops_bot import telemetry
-from gitops_bot.errors import GitopsBotError, SlackRateLimited
+from gitops_bot.errors import GitopsBotError, SlackRateLimited, SlackUnavailable
 from gitops_bot.models.chat import Click
 from gitops_bot.slack.envelopes import read_click
 from gitops_bot.slack.translation import FOREIGN_ERRORS, translate
@@ -41,6 +41,10 @@ _PING = 5.0
 _LOOK = 0.5
 # Seconds that a socket stays open beside its successor. Slack itself ends it 10 s after its warning.
 _LINGER = 12.0
+# Farewells that are part of the plan; after any other, a socket that lived for less than these seconds
+# is replaced only after a pause.
+_ORDERLY = {"warning", "refresh_requested"}
+_SHORT_LIFE = 5.0
 
 
 def library_log() -> logging.Logger:
@@ -70,9 +74,11 @@ class _Socket(SocketModeClient):
             ping_interval=_PING,
         )
         self._heard = heard
-        self.hello = asyncio.Event()
-        # Slack wants the socket replaced.
+        # Slack has said the first word: hello, or why there is none.
+        self.greeted = asyncio.Event()
+        # Slack wants the socket replaced; the reason in its words.
         self.leaving = asyncio.Event()
+        self.farewell = ""
 
     async def enqueue_message(self, message: str) -> None:
         """Hand on what arrives. The library would keep no hold of the task that works on it."""
@@ -86,7 +92,7 @@ class _Socket(SocketModeClient):
     @property
     def is_open(self) -> bool:
         """Whether clicks can arrive here."""
-        return self.hello.is_set() and not self.closed and not self.is_cut
+        return self.greeted.is_set() and not self.closed and not self.is_cut
 
     @property
     def is_cut(self) -> bool:
@@ -152,15 +158,18 @@ class Sockets:
                 self.problem = words
                 await asyncio.sleep(_pause(error, failures))
                 continue
-            self.problem, failures = "", 0
+            self.problem = ""
             if old is not None:
                 self._in_background(self._retire(old), "retire a Slack socket", self._retiring)
-            old = new
+            old, opened = new, asyncio.get_running_loop().time()
             await self._watch(new)
-            log.info("a Slack socket is replaced", socket=number, asked_for=new.leaving.is_set())
-            if new.is_cut:
-                # Nothing to hand over; and a socket that is cut at once must not be replaced in a tight loop.
-                await asyncio.sleep(_LOOK)
+            log.info("a Slack socket is replaced", socket=number, farewell=new.farewell)
+            if new.farewell in _ORDERLY or asyncio.get_running_loop().time() - opened > _SHORT_LIFE:
+                failures = 0
+            else:
+                # Cut or sent away as soon as it was open: not again and again without a pause.
+                failures += 1
+                await asyncio.sleep(_pause(None, failures))
 
     async def _connect(self) -> _Socket:
         """Open one socket and wait for its hello; SlackError when that fails."""
@@ -172,13 +181,16 @@ class Sockets:
                 socket.wss_uri = str(answer["url"])
                 socket.proxy = self._proxy_for(socket.wss_uri)
                 await socket.connect()  # type: ignore[no-untyped-call]
-                await socket.hello.wait()
+                await socket.greeted.wait()
         except FOREIGN_ERRORS as error:
             await self._close(socket)
             raise translate(error, "apps.connections.open") from error
         except BaseException:
             await self._close(socket)
             raise
+        if socket.farewell:
+            await self._close(socket)
+            raise SlackUnavailable(f"Slack closes the socket at once: {socket.farewell}.")
         return socket
 
     async def _watch(self, socket: _Socket) -> None:
@@ -196,11 +208,12 @@ class Sockets:
         await self._close(socket)
 
     async def _close(self, socket: _Socket) -> None:
-        self._open.discard(socket)
         with contextlib.suppress(*FOREIGN_ERRORS):
             await asyncio.wait_for(socket.close(), timeout=_TIME_TO_STORE)  # type: ignore[no-untyped-call]
         tasks = [socket.message_processor, socket.current_session_monitor, socket.message_receiver]
         await asyncio.gather(*(task for task in tasks if task is not None), return_exceptions=True)
+        # Last, so that stop() finds a socket whose closing was cancelled.
+        self._open.discard(socket)
 
     def _hear(self, socket: _Socket, text: str) -> None:
         """Take one frame.
@@ -213,10 +226,12 @@ class Sockets:
         except (ValueError, KeyError, TypeError):
             return
         if kind == "hello":
-            socket.hello.set()
+            socket.greeted.set()
             self.counted_by_slack = int(frame.get("num_connections") or 0)
         elif kind == "disconnect":
+            socket.farewell = str(frame.get("reason") or "no reason given")[:40]
             socket.leaving.set()
+            socket.greeted.set()
         elif "envelope_id" in frame:
             self._in_background(self._take(socket, frame), f"Slack envelope {frame['envelope_id']}", self._busy)
 
@@ -254,7 +269,7 @@ class Sockets:
         return True
 
 
-def _pause(error: Exception, failures: int) -> float:
+def _pause(error: Exception | None, failures: int) -> float:
     """Seconds before the next try: what Slack asks for, or longer each time, and not all at once."""
     if isinstance(error, SlackRateLimited):
         return error.retry_after

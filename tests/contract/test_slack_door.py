@@ -328,6 +328,29 @@ async def test_a_lost_line_is_found_and_replaced(world: World, what: str) -> Non
     assert (await world.press(posted))["acknowledged"] is True
 
 
+async def test_a_socket_that_is_sent_away_at_once_is_tried_again_with_pauses(world: World) -> None:
+    await world.listen()
+    for _ in range(3):
+        before = world.standin.sockets.opened
+        await world.standin.sockets.disconnect("link_disabled")
+        await until(lambda count=before: world.standin.sockets.opened >= count + 2, "two new sockets")
+    await until(lambda: world.door.connected, "it comes back")
+    assert len(world.calls("apps.connections.open")) <= 10
+
+
+async def test_no_room_for_another_socket_is_told(world: World) -> None:
+    others = [world.new_door() for _ in range(5)]
+    for door in others:
+        await door.start(world.take)
+    await until(lambda: len(world.standin.sockets.connections) == 10, "ten sockets")
+    await world.door.start(world.take)
+    await until(lambda: "too_many_websockets" in world.door.problem, "the problem is told")
+    await others[0].stop()
+    await until(lambda: world.door.connected, "it connects when there is room")
+    for door in others:
+        await door.stop()
+
+
 async def test_slack_away_at_the_start_is_no_reason_to_fail(world: World) -> None:
     world.standin.faults.add({"method": "apps.connections.open", "kind": "status", "count": 3})
     await world.door.start(world.take)
