@@ -59,3 +59,7 @@ lock:
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# Build the image and start it, with stand-ins for the base images (root; needs buildah and mmdebstrap).
+image-test: tools
+	.ci/image-test
