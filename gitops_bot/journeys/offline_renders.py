@@ -1,11 +1,11 @@
 """Renders without a cluster, each made once: as the files are, or with variables that are known."""
 
-import asyncio
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from gitops_bot.journeys.one_at_a_time import OneAtATime
 from gitops_bot.models.changes import FluxOutcome
 from gitops_bot.models.kustomizations import Kustomization
 from gitops_bot.models.tree import Tree
@@ -50,8 +50,9 @@ class OfflineRenders:
         self._flux = flux
         self._packed = packed
         self._stack = stack
-        self._sessions: dict[str, asyncio.Future[OfflineSession]] = {}
-        self._made: dict[str, asyncio.Task[Render]] = {}
+        self._sessions: dict[str, OfflineSession] = {}
+        self._made: dict[str, Render] = {}
+        self._makers = OneAtATime()
 
     async def of(
         self, kustomization: Kustomization, tree: str, closure: Closure, variables: Mapping[str, str] | None = None
@@ -64,9 +65,10 @@ class OfflineRenders:
             spec["postBuild"] = {"substitute": dict(variables)}
         plain = replace(kustomization, spec=spec, live=False)
         key = f"{kustomization.id.cluster} {render_key(plain, closure, self._packed.tree(tree))}"
-        if key not in self._made:
-            self._made[key] = asyncio.create_task(self._make(plain, tree), name=f"render {kustomization.id}")
-        return await self._made[key]
+        async with self._makers.alone(key):
+            if key not in self._made:
+                self._made[key] = await self._make(plain, tree)
+        return self._made[key]
 
     async def _make(self, kustomization: Kustomization, tree: str) -> Render:
         session = await self._session(tree)
@@ -79,8 +81,8 @@ class OfflineRenders:
             return Render(error=str(error))
 
     async def _session(self, tree: str) -> OfflineSession:
-        if tree not in self._sessions:
-            self._sessions[tree] = asyncio.get_running_loop().create_future()
-            cage = self._flux.offline({tree: self._packed.tree(tree)})
-            self._sessions[tree].set_result(await self._stack.enter_async_context(cage))
-        return await self._sessions[tree]
+        async with self._makers.alone(f"session {tree}"):
+            if tree not in self._sessions:
+                cage = self._flux.offline({tree: self._packed.tree(tree)})
+                self._sessions[tree] = await self._stack.enter_async_context(cage)
+        return self._sessions[tree]

@@ -9,19 +9,20 @@ rendered. Nothing that may be touched is left out.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 from gitops_bot.models.kustomizations import Kustomization, KustomizationId, ObjectReference, Source
 from gitops_bot.models.tree import Tree
 from gitops_bot.rules.artifact import IGNORE_FILE
-from gitops_bot.rules.closure import Closure, closure_of
+from gitops_bot.rules.closure import Closure
 from gitops_bot.rules.consequences import ChildChange, reads
 from gitops_bot.rules.feeds import Fed, NotLookedAt, fed_by, not_reviewable, watched_repositories
 from gitops_bot.rules.packed_trees import PackedTrees, Side
 
 __all__ = [
+    "AffectedKustomization",
     "Candidate",
     "Fed",
     "NotLookedAt",
@@ -30,6 +31,7 @@ __all__ = [
     "fed_by",
     "not_reviewable",
     "render_key",
+    "spec_reason",
     "watched_repositories",
 ]
 
@@ -46,6 +48,18 @@ class Reason(StrEnum):
     REMOVED = "removed"
     ERROR = "error"
     NOT_ANALYSED = "not-analysed"
+
+
+@dataclass(frozen=True, order=True)
+class AffectedKustomization:
+    """One line of the answer. ``because`` says in a sentence what ``reason`` says in a word."""
+
+    cluster: str
+    namespace: str
+    name: str
+    path: str
+    reason: Reason
+    because: str = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -158,8 +172,8 @@ class Surroundings:
                 candidate = None if known else self.candidate(base)
             else:
                 result = _from_render(change.id, change.result, known)
-                reason, because = _spec_reason(change)
-                candidate = self._finished(self._built(base, result, reason, because, new_sources))
+                reason, because = spec_reason(change)
+                candidate = self.judged(base, result, reason, because, new_sources)
             if candidate is not None:
                 found.append(candidate)
         return tuple(found)
@@ -182,6 +196,22 @@ class Surroundings:
         candidate = self._built(kustomization, kustomization, Reason.CHANGED, "")
         touched, because = self._touched(candidate)
         return self._finished(replace(candidate, because=because)) if touched else None
+
+    def has_folder(self, kustomization: Kustomization) -> bool:
+        """Whether the folder of a Kustomization that is fed is there at base or at result."""
+        sides = self._built(kustomization, kustomization, Reason.CHANGED, "")
+        return any(closure is None or closure.exists for closure in (sides.base_closure, sides.result_closure))
+
+    def judged(
+        self,
+        base: Kustomization | None,
+        result: Kustomization | None,
+        reason: Reason,
+        because: str,
+        more: Mapping[tuple[str, str, str], Source] | None = None,
+    ) -> Candidate:
+        """Judge a Kustomization that is a candidate in any case. ``more``: sources in the renders of its parents."""
+        return self._finished(self._built(base, result, reason, because, more))
 
     def _finished(self, candidate: Candidate) -> Candidate:
         touched, _ = self._touched(candidate)
@@ -211,8 +241,8 @@ class Surroundings:
             result,
             base_tree,
             result_tree,
-            closure_of(self.packed.index(base_tree), base) if base and base_tree else None,
-            closure_of(self.packed.index(result_tree), result) if result and result_tree else None,
+            self.packed.closure(base_tree, base) if base and base_tree else None,
+            self.packed.closure(result_tree, result) if result and result_tree else None,
             obstacle=result_obstacle or base_obstacle,
         )
 
@@ -290,11 +320,13 @@ def _from_render(
     return replace(known, spec=spec)
 
 
-def _spec_reason(change: ChildChange) -> tuple[Reason, str]:
-    by = f" by {change.through}" if change.through else ""
-    if change.base is None or change.result is None:
-        added = change.base is None
-        return (Reason.ADDED, f"it is added{by}") if added else (Reason.REMOVED, f"it is removed{by}")
+def spec_reason(change: ChildChange) -> tuple[Reason, str]:
+    """Say what becomes of a child whose spec is not the same at both sides."""
+    through = change.through if change.through != str(change.id) else ""
+    if change.base is None:
+        return Reason.ADDED, f"{through} adds it" if through else "it is added"
+    if change.result is None:
+        return Reason.REMOVED, f"{through} removes it" if through else "it is removed"
     names = change.base.keys() | change.result.keys()
     fields = sorted(name for name in names if change.base.get(name) != change.result.get(name))
-    return Reason.SPEC_CHANGED, f"its spec changes{by}: {', '.join(fields)}"
+    return Reason.SPEC_CHANGED, f"{through or 'it'} changes its spec: {', '.join(fields)}"

@@ -59,7 +59,8 @@ class Closure:
     ``outside``: references that must keep flux from being started, as must ``bombs``.
     ``errors``: why the build will likely fail (a file that is missing, a broken kustomization).
     ``complete`` is False when something could not be read: then any change may matter.
-    ``generated`` says that Flux makes up the kustomization file of ``spec.path``.
+    ``generated`` says that Flux makes up the kustomization file of ``spec.path``; ``exists`` that
+    there is such a folder.
     """
 
     files: frozenset[str]
@@ -69,6 +70,7 @@ class Closure:
     errors: tuple[str, ...] = ()
     complete: bool = True
     generated: bool = False
+    exists: bool = True
 
     @property
     def refusal(self) -> str:
@@ -178,6 +180,7 @@ class _Walk:
         self._errors: dict[str, None] = {}
         self._complete = True
         self._generated = False
+        self._exists = True
         self._waiting: list[str] = []
         self._seen: set[str] = set()
         # For folders of generators: the files whose objects are configurations, and whether they are altered.
@@ -191,6 +194,7 @@ class _Walk:
         if link:
             self._outside.add(Outside("spec.path", folder, "a symbolic link, which source-controller leaves out"))
         if not self._index.is_folder(folder):
+            self._exists = False
             self._errors[f"the path ./{folder} does not exist"] = None
             self._folders.add(folder)
         elif any(self._index.is_file(posixpath.join(folder, name)) for name in KUSTOMIZATION_FILES):
@@ -211,6 +215,7 @@ class _Walk:
             tuple(self._errors),
             self._complete,
             self._generated,
+            self._exists,
         )
 
     def _generate(self, root: str) -> None:

@@ -1,6 +1,6 @@
 """What follows from a render that changes: child Kustomizations, and readers of ConfigMaps and Secrets."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +10,13 @@ from gitops_bot.rules.objects import RenderedObject
 _KUSTOMIZE_GROUP = "kustomize.toolkit.fluxcd.io"
 _SOURCE_GROUP = "source.toolkit.fluxcd.io"
 _VALUES = ("ConfigMap", "Secret")
-# What flux prints in place of a value that SOPS has encrypted, plain and as base64.
-_MASKED = ("**SOPS**", "KipTT1BTKio=", "ENC[")
-_VARIABLE = ("${",)
+_VARIABLE = "${"
 
 Objects = Mapping[ObjectReference, RenderedObject]
+Specs = Mapping[KustomizationId, Mapping[str, Any]]
+
+# Fields of a source that decide what its artifact holds.
+_CONTENT = ("url", "ref", "ignore", "sparseCheckout", "include", "recurseSubmodules")
 
 
 @dataclass(frozen=True)
@@ -41,14 +43,21 @@ def child_changes(cluster: str, parents: Iterable[tuple[str, Objects, Objects]])
     All parents of a generation belong into one call: a child that moves from one to another is
     neither removed nor added.
     """
+    return spec_changes(
+        (parent, kustomizations_in(cluster, base), kustomizations_in(cluster, result))
+        for parent, base, result in parents
+    )
+
+
+def spec_changes(parents: Iterable[tuple[str, Specs, Specs]]) -> tuple[ChildChange, ...]:
+    """Compare the specs that several parents give to their children: (name, at base, at result)."""
     base: dict[KustomizationId, Mapping[str, Any]] = {}
     result: dict[KustomizationId, Mapping[str, Any]] = {}
     through: dict[KustomizationId, str] = {}
-    for parent, base_objects, result_objects in parents:
-        for side, objects in ((base, base_objects), (result, result_objects)):
-            for child, spec in kustomizations_in(cluster, objects).items():
-                side[child] = spec
-                through[child] = parent
+    for parent, base_specs, result_specs in parents:
+        base |= base_specs
+        result |= result_specs
+        through |= dict.fromkeys((*base_specs, *result_specs), parent)
     return tuple(
         ChildChange(child, base.get(child), result.get(child), through[child])
         for child in sorted(base.keys() | result.keys())
@@ -75,6 +84,17 @@ def sources_in(objects: Objects) -> dict[tuple[str, str, str], Source]:
     }
 
 
+def refilled_sources(base: Objects, result: Objects) -> dict[tuple[str, str, str], tuple[str, ...]]:
+    """Name the sources that hold something else at the result, each with the fields that change."""
+    before, after = sources_in(base), sources_in(result)
+    found = {}
+    for key in before.keys() & after.keys():
+        fields = tuple(name for name in _CONTENT if before[key].spec.get(name) != after[key].spec.get(name))
+        if fields:
+            found[key] = fields
+    return found
+
+
 def _spec(value: Mapping[str, Any]) -> Mapping[str, Any]:
     spec = value.get("spec")
     return spec if isinstance(spec, Mapping) else {}
@@ -83,8 +103,8 @@ def _spec(value: Mapping[str, Any]) -> Mapping[str, Any]:
 def changed_values(base: Objects, result: Objects, *, sealed: bool, reads_values: bool) -> frozenset[ObjectReference]:
     """Name the ConfigMaps and Secrets that are added, removed or changed between two renders.
 
-    ``sealed``: an encrypted file changed; flux masks what it holds, so each masked Secret may have
-    changed. ``reads_values``: the values that are substituted here changed, so whatever still shows a
+    ``sealed``: an encrypted file changed; flux masks what it holds, so each Secret may have changed.
+    ``reads_values``: the values that are substituted here changed, so whatever still shows a
     ``${variable}`` may come out otherwise.
     """
     found = set()
@@ -92,13 +112,15 @@ def changed_values(base: Objects, result: Objects, *, sealed: bool, reads_values
         if reference.kind not in _VALUES or reference.group:
             continue
         before, after = base.get(reference), result.get(reference)
-        texts = (_MASKED if sealed else ()) + (_VARIABLE if reads_values else ())
-        if before is None or after is None or before.value != after.value or _contains(after.value, texts):
+        unseen = (sealed and reference.kind == "Secret") or (
+            reads_values and after is not None and _contains(after.value, _VARIABLE)
+        )
+        if before is None or after is None or before.value != after.value or unseen:
             found.add(reference)
     return frozenset(found)
 
 
-def _contains(value: Any, texts: Collection[str]) -> bool:
+def _contains(value: Any, text: str) -> bool:
     waiting = [value]
     while waiting:
         item = waiting.pop()
@@ -106,7 +128,7 @@ def _contains(value: Any, texts: Collection[str]) -> bool:
             waiting.extend(item.values())
         elif isinstance(item, list):
             waiting.extend(item)
-        elif isinstance(item, str) and any(text in item for text in texts):
+        elif isinstance(item, str) and text in item:
             return True
     return False
 
@@ -132,4 +154,15 @@ def substitutes_from(spec: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         (str(reference.get("kind") or ""), str(reference.get("name") or ""))
         for reference in references or ()
         if isinstance(reference, Mapping)
+    )
+
+
+def required_values(spec: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
+    """Give (kind, name) of the references in ``postBuild.substituteFrom`` that must be there."""
+    post_build = spec.get("postBuild")
+    references = post_build.get("substituteFrom") if isinstance(post_build, Mapping) else None
+    return frozenset(
+        (str(reference.get("kind") or ""), str(reference.get("name") or ""))
+        for reference in references or ()
+        if isinstance(reference, Mapping) and not reference.get("optional")
     )

@@ -5,9 +5,10 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from gitops_bot.models.kustomizations import Kustomization
 from gitops_bot.models.tree import Tree
 from gitops_bot.rules.artifact import differing_paths, pack, without_ignore_files
-from gitops_bot.rules.closure import TreeIndex
+from gitops_bot.rules.closure import Closure, TreeIndex, closure_of
 
 # Settings of a GitRepository that decide what is packed.
 _PACKING = ("ignore", "sparseCheckout", "include", "recurseSubmodules")
@@ -29,6 +30,7 @@ class PackedTrees:
         # By name: as packed, and as flux should see it.
         self._packed: dict[str, Tree] = {}
         self._indexes: dict[str, TreeIndex] = {}
+        self._closures: dict[tuple[str, str, tuple[str, ...]], Closure] = {}
         self._obstacles: dict[str, str] = {}
         self._differing: dict[tuple[str, str], frozenset[str]] = {}
 
@@ -51,9 +53,13 @@ class PackedTrees:
         """One tree, as flux should see it; an empty one for ""."""
         return self._indexes[name].tree if name else Tree()
 
-    def index(self, name: str) -> TreeIndex:
-        """One tree, prepared for walks."""
-        return self._indexes[name]
+    def closure(self, name: str, kustomization: Kustomization) -> Closure:
+        """What a Kustomization is built from in one tree; walked once for all that begin alike."""
+        components = kustomization.spec.get("components") or ()
+        key = name, str(kustomization.spec.get("path") or ""), tuple(str(component) for component in components)
+        if key not in self._closures:
+            self._closures[key] = closure_of(self._indexes[name], kustomization)
+        return self._closures[key]
 
     def obstacle(self, name: str) -> str:
         """Why what is packed could not be reproduced; "" when it could."""

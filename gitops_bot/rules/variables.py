@@ -10,7 +10,7 @@ from typing import Any
 
 from gitops_bot.models.kustomizations import Kustomization, ObjectReference
 from gitops_bot.rules.consequences import Objects, substitutes_from
-from gitops_bot.rules.objects import RenderedObject, marked
+from gitops_bot.rules.objects import marked
 
 _EXPRESSION = re.compile(r"\$\{([^}]*)")
 _NAME = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
@@ -46,36 +46,70 @@ def _stated(spec: Mapping[str, Any]) -> dict[str, str]:
 def values_in(objects: Objects) -> dict[ObjectReference, Mapping[str, str]]:
     """Give the values of the ConfigMaps in a render. Those of Secrets are not known: flux masks them."""
     return {
-        ObjectReference("ConfigMap", reference.namespace or "default", reference.name): _data(rendered.value)
+        _placed(reference): _data(rendered.value)
         for reference, rendered in objects.items()
         if reference.kind == "ConfigMap" and not reference.group
     }
 
 
 def _data(value: Mapping[str, Any]) -> dict[str, str]:
-    data = value.get("data")
-    return {str(key): str(inner) for key, inner in data.items()} if isinstance(data, Mapping) else {}
+    found: dict[str, str] = {}
+    for part in ("data", "stringData"):
+        data = value.get(part)
+        found |= {str(key): str(inner) for key, inner in data.items()} if isinstance(data, Mapping) else {}
+    return found
 
 
-def changed_names(
-    read: Iterable[ObjectReference], base: Variables, result: Variables, base_objects: Objects, result_objects: Objects
-) -> frozenset[str]:
-    """Name the variables whose value differs, when these ConfigMaps and Secrets change.
+def changed_keys(
+    base: Objects, result: Objects, *, sealed: bool = False, names: Iterable[str] = ()
+) -> dict[ObjectReference, frozenset[str]]:
+    """Name the keys of ConfigMaps and Secrets whose value differs between two renders.
 
-    The keys of a Secret all count: its values are not known.
+    ``sealed``: an encrypted file changed, so each value of a Secret may have. ``names``: variables whose
+    value changes, so each value that still mentions one does.
     """
-    names = base.values.keys() | result.values.keys()
-    changed = {name for name in names if base.values.get(name) != result.values.get(name)}
-    for reference in read:
-        if reference.kind == "Secret":
-            for objects in (base_objects, result_objects):
-                changed |= _keys(objects.get(reference))
-    return frozenset(changed)
+    wanted = frozenset(names)
+    found = {}
+    for reference in base.keys() | result.keys():
+        if reference.kind not in {"ConfigMap", "Secret"} or reference.group:
+            continue
+        before, after = (_data(side[reference].value) if reference in side else {} for side in (base, result))
+        changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+        changed |= after.keys() if sealed and reference.kind == "Secret" else set()
+        changed |= {key for key, value in after.items() if wanted & _mentioned(value)}
+        if changed:
+            found[_placed(reference)] = frozenset(changed)
+    return found
 
 
-def _keys(rendered: RenderedObject | None) -> set[str]:
-    value = rendered.value if rendered else {}
-    return {str(key) for part in ("data", "stringData") if isinstance(value.get(part), Mapping) for key in value[part]}
+def coming_or_going(base: Objects, result: Objects) -> set[ObjectReference]:
+    """Name the ConfigMaps and Secrets that are in one of two renders only."""
+    return {
+        _placed(reference)
+        for reference in base.keys() ^ result.keys()
+        if reference.kind in {"ConfigMap", "Secret"} and not reference.group
+    }
+
+
+def _placed(reference: ObjectReference) -> ObjectReference:
+    return ObjectReference(reference.kind, reference.namespace or "default", reference.name)
+
+
+def changed_variables(
+    kustomization: Kustomization,
+    changed: Mapping[ObjectReference, frozenset[str]],
+    known: Mapping[ObjectReference, Mapping[str, str]],
+) -> frozenset[str]:
+    """Name the variables of a Kustomization that come out otherwise.
+
+    ``known``: values of ConfigMaps. One that is read later, or ``substitute``, hides an earlier one.
+    """
+    found: set[str] = set()
+    for kind, name in substitutes_from(kustomization.spec):
+        reference = ObjectReference(kind, kustomization.id.namespace, name)
+        steady = known.get(reference, {}).keys() - changed.get(reference, frozenset())
+        found = (found - steady) | changed.get(reference, frozenset())
+    return frozenset(found - _stated(kustomization.spec).keys())
 
 
 def uses(objects: Objects, names: Iterable[str]) -> bool:
