@@ -130,13 +130,16 @@ class GitOverHttp:
         )
         feeding = asyncio.create_task(_feed(request, process), name="feeds git http-backend")
         try:
-            return await _pass_on(request, process, silent=broken)
+            answer = await _pass_on(request, process, silent=broken)
+        except BaseException:
+            with suppress(ProcessLookupError):
+                process.kill()
+            raise
         finally:
             feeding.cancel()
             await asyncio.gather(feeding, return_exceptions=True)
-            with suppress(ProcessLookupError):
-                process.kill()
             await process.wait()
+        return answer
 
 
 async def _feed(request: web.Request, process: asyncio.subprocess.Process) -> None:

@@ -71,10 +71,12 @@ class Limits:
     def primary_exceeded(self, token: Token | None, resource: str) -> bool:
         """Whether the next request would go beyond the primary limit."""
         window = self._window(token, resource)
-        return window.used >= window.limit
+        return window.used >= window.limit and not (token and token.unlimited)
 
     def refuse_secondary(self, token: Token | None, *, points: int, content: bool) -> None:
         """Count a request against the secondary limits. Refusal 403 with Retry-After when there is too much of it."""
+        if token is not None and token.unlimited:
+            return
         account = self._accounts[token.value if token else ""]
         moment = time.monotonic()
         while account.points and account.points[0][0] <= moment - 60:

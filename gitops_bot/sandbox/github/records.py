@@ -41,6 +41,8 @@ class Token:
     repositories: frozenset[str] | None = None
     # Requests an hour.
     limit: int = 5000
+    # Nobody counts: for who sets a scene faster than any person could.
+    unlimited: bool = False
 
 
 @dataclass(slots=True)
