@@ -142,6 +142,8 @@ class BareRepository:
         for wanted, _ in moved.values():
             await self._git.run(self.path, "update-ref", "-d", _KEPT + wanted)
         told = ", ".join(f"{ref} shows {now[:12]} instead of {wanted[:12]}" for ref, (wanted, now) in moved.items())
+        if not moved:
+            raise GitError(f"{', '.join(commits)}: what lies there is no commit.")
         raise GitUnavailable(f"{told}: it moved on in the meantime.")
 
     async def _make_ready(self) -> None:

@@ -77,6 +77,10 @@ class GitDoor:
         bare = self._bare(repository)
         return await self._read(repository, bare, objects.changed_paths(self._git, bare.path, old, new, self._limits))
 
+    async def program_version(self) -> str:
+        """Give the version of the git program; GitError when it is too old."""
+        return await self._git.version()
+
     async def tidy(self) -> None:
         """Once a day or so: forget commits that nobody asks for any more, delete copies that nobody needs."""
         for path in sorted(self._folder.glob("*/*.git")):

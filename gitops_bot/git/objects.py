@@ -51,7 +51,8 @@ async def read_tree(git: GitProgram, folder: Path, treeish: str, limits: TreeLim
     """
     listed = await _list(git, folder, treeish, limits, "-l")
     listing = await asyncio.to_thread(_parse_listing, listed, treeish, limits)
-    blobs = sorted({entry.blob for entry in listing.files})
+    # Each once, and in this order: neighbours are kept as differences of each other.
+    blobs = tuple(dict.fromkeys(entry.blob for entry in listing.files))
     contents = await git.run(
         folder,
         "cat-file",

@@ -15,6 +15,8 @@ from gitops_bot import telemetry
 from gitops_bot.errors import GitError
 from gitops_bot.git.environment import Source, environment, find_git
 
+# The first that knows `merge-tree --write-tree`: https://github.com/git/git/blob/master/Documentation/RelNotes/2.38.0.txt
+_OLDEST = (2, 38)
 # What is kept of standard error; nobody reads more.
 _COMPLAINT_BYTES = 16_384
 _SHOWN_CHARACTERS = 600
@@ -72,6 +74,15 @@ class GitProgram:
 
     def __init__(self) -> None:
         self._program = find_git()
+
+    async def version(self) -> str:
+        """Give git's version; GitError when it is too old to merge without a work tree."""
+        finished = await self.run(Path(os.devnull), "version")
+        said = finished.output.decode("utf-8", errors="replace").strip()
+        found = re.search(r"(\d+)\.(\d+)[\w.]*", said)
+        if found is None or (int(found[1]), int(found[2])) < _OLDEST:
+            raise GitError(f"{self._program} is {said or 'of no known version'}. Install git 2.38 or newer.")
+        return found[0]
 
     async def run(
         self,

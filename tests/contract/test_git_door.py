@@ -730,6 +730,31 @@ async def test_a_token_file_that_is_missing_is_named(server: GitServer, tmp_path
         await door.fetch(FLEET, {MAIN: "2" * 40})
 
 
+async def test_an_old_git_is_told(door: GitDoor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await door.program_version() >= "2."
+    old = tmp_path / "bin" / "git"
+    old.parent.mkdir()
+    old.write_text("#!/bin/sh\necho git version 2.30.2\n")
+    old.chmod(0o700)
+    monkeypatch.setenv("PATH", str(old.parent))
+    with pytest.raises(GitError, match=r"git version 2\.30\.2\. Install git 2\.38"):
+        await GitDoor(tmp_path, url_for=str, token=None, network=NetworkSettings()).program_version()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(GitError, match="not on PATH"):
+        GitDoor(tmp_path, url_for=str, token=None, network=NetworkSettings())
+
+
+async def test_a_branch_that_is_no_commit(server: GitServer, door: GitDoor) -> None:
+    fleet = server.upstream("Acme", "Fleet")
+    base = fleet.commit(MAIN, {"a": b"1"})
+    fleet.git("tag", "--annotate", "-m", "x", "v1", base)
+    tag = fleet.git("rev-parse", "refs/tags/v1")
+    (fleet.path / "refs" / "pull" / "7").mkdir(parents=True)
+    (fleet.path / "refs" / "pull" / "7" / "head").write_text(f"{tag}\n")
+    with pytest.raises(GitError, match="refs/pull/7/head: what lies there is no commit"):
+        await door.fetch(FLEET, {PULL: tag})
+
+
 async def test_a_folder_that_cannot_be_written_is_explained(server: GitServer, tmp_path: Path) -> None:
     (tmp_path / "copies").write_text("a file is in the way")
     with pytest.raises(GitError, match=r"store\.folder"):
