@@ -7,7 +7,7 @@ by shape, whatever room they come from: the last line of defence, not the first.
 import logging
 import re
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -33,9 +33,9 @@ _TOKEN_SHAPES = re.compile(
 _HIDDEN = "«hidden»"
 
 
-def without_tokens(text: str) -> str:
-    """Replace everything in ``text`` that has the shape of a token."""
-    return _TOKEN_SHAPES.sub(_HIDDEN, text)
+def without_tokens(text: str, replacement: Callable[[str], str] = lambda _token: _HIDDEN) -> str:
+    """Replace everything in ``text`` that has the shape of a token, by what ``replacement`` gives for it."""
+    return _TOKEN_SHAPES.sub(lambda found: replacement(found[0]), text)
 
 
 def _clean(value: Any) -> Any:

@@ -46,13 +46,7 @@ class FluxDoor:
 
     async def __aenter__(self) -> Self:
         """Find flux and check its version; SettingsError. This process becomes unreadable for others of its user."""
-        found = shutil.which(self._settings.binary)
-        if found is None:
-            raise SettingsError(
-                f"flux.binary: there is no program {self._settings.binary!r}. "
-                "Install flux 2.9.1 or later (https://fluxcd.io/flux/installation/), or name its file."
-            )
-        self._binary = os.path.realpath(found)
+        self._binary = _find(self._settings.binary)
         version = await self._version()
         if version < _OLDEST:
             raise SettingsError(
@@ -131,6 +125,17 @@ class FluxDoor:
         if found is None:
             raise SettingsError(f"flux.binary: {self._binary} does not say its version: is it flux?")
         return tuple(map(int, found.groups()))
+
+
+def _find(binary: str) -> str:
+    """Give the absolute path of the program: the runner has no PATH."""
+    found = shutil.which(binary)
+    if found is None:
+        raise SettingsError(
+            f"flux.binary: there is no program {binary!r}. "
+            "Install flux 2.9.1 or later (https://fluxcd.io/flux/installation/), or name its file."
+        )
+    return os.path.realpath(found)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -5,6 +5,7 @@ import contextlib
 import os
 import shutil
 import signal
+import stat
 import sys
 import tempfile
 from pathlib import Path
@@ -22,6 +23,11 @@ async def _pipes() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     transport, writing = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, sys.stdout)
     return reader, asyncio.StreamWriter(transport, writing, None, loop)
+
+
+def _is_pipe(file: int) -> bool:
+    mode = os.fstat(file).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
 class _Conversation:
@@ -98,6 +104,9 @@ async def _converse(folder: Path) -> int:
 
 def main() -> int:
     """Run until there is nothing more to do."""
+    if not all(_is_pipe(stream.fileno()) for stream in (sys.stdin, sys.stdout)):
+        sys.stderr.write("This program is started by gitops-bot and speaks JSON over pipes.\n")
+        return 2
     close_memory()
     adopt_orphans()
     # Who started us tells its number; without it the end of the input must do.

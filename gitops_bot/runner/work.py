@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,13 +19,10 @@ from gitops_bot.models.changes import FluxOutcome, OutcomeStatus
 from gitops_bot.models.kustomizations import Kustomization
 from gitops_bot.models.tree import Tree
 from gitops_bot.rules.closure import Closure, TreeIndex, closure_of
-from gitops_bot.rules.redaction import (
-    Redactor,
-    UnreadableTextError,
-    encrypted_objects,
-    secret_values,
-    transformed_references,
-)
+from gitops_bot.rules.redaction import Redactor
+from gitops_bot.rules.secret_objects import encrypted_objects, secret_values
+from gitops_bot.rules.secret_references import transformed_references
+from gitops_bot.rules.yaml_nodes import UnreadableTextError
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
@@ -41,7 +39,6 @@ class _Tree:
     index: TreeIndex
     folder: Path
     left_out: Mapping[str, str]
-    encrypted: frozenset[tuple[str, str]]
     closures: dict[str, Closure] = field(default_factory=dict)
 
 
@@ -76,14 +73,10 @@ class Workshop:
     def add_tree(self, name: str, tree: Tree) -> None:
         """Write a tree down."""
         folder = self._folder / f"tree-{len(self._trees)}"
-        encrypted = frozenset(
-            found
-            for content in tree.files.values()
-            if b"ENC[AES256_GCM" in content
-            for found in encrypted_objects(content.decode("utf-8", "replace"))
-        )
-        self._trees[name] = _Tree(TreeIndex(tree), folder, write_tree(tree, folder), encrypted)
-        self._encrypted |= encrypted
+        self._trees[name] = _Tree(TreeIndex(tree), folder, write_tree(tree, folder))
+        for content in tree.files.values():
+            if b"ENC[" in content:
+                self._encrypted |= encrypted_objects(content.decode("utf-8", "replace"))
 
     async def do(self, job: Job) -> FluxOutcome:
         """Do one job. Never raises but when it is cancelled: a fault of ours is an outcome too."""
@@ -97,7 +90,7 @@ class Workshop:
             except (ApiUnreachableError, OSError) as error:
                 return FluxOutcome(OutcomeStatus.UNAVAILABLE, message=self._plain(str(error)))
             except Exception as error:  # noqa: BLE001 # its text could hold anything: only its type may leave
-                return FluxOutcome(OutcomeStatus.FAILED, message=f"A fault of gitops-bot ({type(error).__name__}).")
+                return FluxOutcome(OutcomeStatus.FAILED, message=f"A fault of gitops-bot ({_place(error)}).")
 
     def _plain(self, text: str) -> str:
         return Redactor(self._key).plain(text.replace(str(self._folder), "…"))
@@ -161,13 +154,19 @@ class Workshop:
 
     async def _run(self, operation: str, prepared: _Prepared, folder: RunFolder) -> Ended:
         arguments = command.arguments(operation, prepared.job.kustomization, folder, self._opening.limits)
-        return await run(
-            [self._opening.flux, *arguments],
-            folder=prepared.tree.folder,
-            environment=folder.environment(self._opening),
-            limits=self._opening.limits,
-            threads=self._threads,
+        running = asyncio.create_task(
+            run(
+                [self._opening.flux, *arguments],
+                folder=prepared.tree.folder,
+                environment=folder.environment(self._opening),
+                limits=self._opening.limits,
+                threads=self._threads,
+            )
         )
+        # While flux works: what redaction imports at its first use.
+        await asyncio.sleep(0)
+        prepared.redactor.plain("")
+        return await running
 
     def _redacted(self, prepared: _Prepared, outcome: FluxOutcome) -> FluxOutcome:
         """Take secrets out of both texts, and the paths of this machine out of the message."""
@@ -182,6 +181,12 @@ class Workshop:
             return replace(outcome, text=redact(outcome.text), message=echoed.message(message))
         except UnreadableTextError as error:
             return FluxOutcome(OutcomeStatus.FAILED, message=str(error), seconds=outcome.seconds, notes=outcome.notes)
+
+
+def _place(error: Exception) -> str:
+    """Tell what was raised where, without its text."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{type(error).__name__} in {Path(frames[-1].filename).name}, line {frames[-1].lineno}"
 
 
 def _spec_key(kustomization: Kustomization) -> str:

@@ -1,0 +1,89 @@
+"""The texts that a secret value may be printed as, and where they stand in a text."""
+
+import base64
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import quote, quote_plus
+
+# Shorter values are not looked for: they would be found in every other word.
+SHORTEST = 6
+_BASE64_BITS = 6
+_SHORTEST_BASE64 = 8
+
+
+@dataclass(frozen=True)
+class Span:
+    """A secret in a text."""
+
+    start: int
+    end: int
+    placeholder: str
+
+
+def forms(value: bytes) -> frozenset[str]:
+    """Give every text that a value may be printed as: raw, by line, base64, URL, JSON, YAML, Go, hexadecimal."""
+    raw = value.decode("utf-8", "surrogateescape")
+    # Flux takes the line breaks out; a block of YAML puts each line on its own.
+    texts = {raw, raw.strip(), raw.replace("\n", ""), *(line.strip() for line in raw.split("\n"))}
+    found = set(_base64_forms(value))
+    for text in texts:
+        if len(text) >= SHORTEST:
+            plain = text.encode("utf-8", "surrogateescape")
+            found |= {text, text.replace("'", "''"), plain.hex(), *_quoted(plain), *_escaped(text)}
+            found.update(_base64_forms(plain))
+    return frozenset(form for form in found if len(form) >= SHORTEST)
+
+
+def _quoted(value: bytes) -> Iterator[str]:
+    for quoted in (quote(value, safe=""), quote(value), quote_plus(value)):
+        yield quoted
+        yield re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), quoted)
+
+
+def _escaped(text: str) -> Iterator[str]:
+    """JSON in ASCII and in Unicode, as Go writes it too (< > & escaped), and JSON within JSON."""
+    for once in (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]):
+        for html in (once, once.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")):
+            yield html
+            yield json.dumps(html, ensure_ascii=False)[1:-1]
+
+
+def _base64_forms(value: bytes) -> Iterator[str]:
+    """Base64 of a value, alone and in the middle of something longer: at three offsets, in both alphabets."""
+    if len(value) < SHORTEST:
+        return
+    for alphabet in (base64.b64encode, base64.urlsafe_b64encode):
+        whole = alphabet(value).decode("ascii")
+        yield from (whole, whole.rstrip("="))
+        for offset in range(3):
+            first = -(-8 * offset // _BASE64_BITS)
+            after = 8 * (offset + len(value)) // _BASE64_BITS
+            inner = alphabet(b"\0" * offset + value).decode("ascii")[first:after]
+            if len(inner) >= _SHORTEST_BASE64:
+                yield inner
+
+
+def find(text: str, placeholders: Mapping[str, str]) -> list[Span]:
+    """Find all forms (keys of ``placeholders``) in a text; what overlaps or touches becomes one span."""
+    found = [
+        Span(at, at + len(form), placeholder)
+        for form, placeholder in placeholders.items()
+        for at in _positions(text, form)
+    ]
+    merged: list[Span] = []
+    for span in sorted(found, key=lambda span: (span.start, -span.end)):
+        if not merged or span.start > merged[-1].end:
+            merged.append(span)
+        elif span.end > merged[-1].end:
+            # The first names it: it is the longest that begins here.
+            merged[-1] = Span(merged[-1].start, span.end, merged[-1].placeholder)
+    return merged
+
+
+def _positions(text: str, form: str) -> Iterator[int]:
+    at = text.find(form)
+    while at >= 0:
+        yield at
+        at = text.find(form, at + 1)
