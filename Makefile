@@ -44,7 +44,7 @@ test: $(VENV)/.development tools
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	TESTS_MUST_NOT_SKIP=1 $(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 format: $(VENV)/.development
 	$(BIN)/ruff format .

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -14,7 +15,7 @@ from rich.console import Console
 
 from gitops_bot.sandbox.errors import SandboxError
 from gitops_bot.sandbox.state import StateFolder, default_state_folder
-from gitops_bot.sandbox.tools.bring import Toolbox, cached_toolbox, require_linux
+from gitops_bot.sandbox.tools.bring import Toolbox, require_linux
 from gitops_bot.sandbox.tools.commands import OutputFormat, bring_with_progress
 from gitops_bot.sandbox.tour import Tour, print_table
 from gitops_bot.sandbox.world import Wishes, World
@@ -35,7 +36,7 @@ class _Stopped(Exception):
 
 def _toolbox() -> Toolbox:
     require_linux()
-    return cached_toolbox() or bring_with_progress()
+    return bring_with_progress()
 
 
 @asynccontextmanager
@@ -85,6 +86,8 @@ async def _world(wishes: Wishes, state: Path | None, stop: asyncio.Event, consol
 
     began = time.monotonic()
     world = World(StateFolder(state or default_state_folder()), toolbox, wishes, say)
+    # What the stand-ins log is for who looks for a fault in them, not for the screen.
+    logging.basicConfig(filename=world.logs / "sandbox.log", level=logging.INFO, force=True)
     try:
         await _unless_stopped(world.start(), stop)
         say(f"Started in {time.monotonic() - began:.1f} s. Logs: {world.logs}")

@@ -10,12 +10,13 @@ from pathlib import Path
 from gitops_bot.sandbox.cluster import Cluster
 from gitops_bot.sandbox.ports import Ports
 from gitops_bot.sandbox.processes import Supervisor
-from gitops_bot.sandbox.tools.bring import Toolbox, bring_tools, cached_toolbox
+from gitops_bot.sandbox.tools.bring import Toolbox, bring_tools
 
 
 def toolbox() -> Toolbox:
     """Give the programs, bringing what is missing: minutes the first time, so `make test` brings them first."""
-    return cached_toolbox() or asyncio.run(bring_tools(progress=lambda _tool, _text: None))
+    # PATH first: tests/conftest.py puts scripts there that count.
+    return asyncio.run(bring_tools(progress=lambda _tool, _text: None))
 
 
 @contextlib.contextmanager
