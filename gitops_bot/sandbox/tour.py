@@ -5,6 +5,7 @@ of its code is used: a bot that tells something untrue, repeats itself or does n
 """
 
 import asyncio
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gitops_bot.sandbox.errors import SandboxError
 from gitops_bot.sandbox.fleet.checkout import Checkout, with_credentials
+from gitops_bot.sandbox.fleet.sample import BY_HAND, change_by_hand
 from gitops_bot.sandbox.kubernetes_api import ApiRefused
 from gitops_bot.sandbox.observer import Observer, SeenMessage, until
 
@@ -25,9 +28,7 @@ _DEPLOYMENT = "/apis/apps/v1/namespaces/podinfo/deployments/podinfo"
 _REFUSED_DEPLOYMENT = "/apis/apps/v1/namespaces/web/deployments/web"
 _SOURCE = "/apis/source.toolkit.fluxcd.io/v1/namespaces/flux-system/gitrepositories/flux-system"
 _IMAGE = "ghcr.io/stefanprodan/podinfo"
-_OLD, _NEW = f"{_IMAGE}:6.9.2", f"{_IMAGE}:6.9.3"
-# What somebody changed by hand in the sample (fleet/sample.py).
-_BY_HAND = "Maintenance until noon"
+_VERSION = re.compile(rf"{re.escape(_IMAGE)}:(\d+\.\d+)\.(\d+)")
 _SELECTOR = """\
   selector:
     matchLabels:
@@ -49,29 +50,39 @@ class Story:
     files: Mapping[str, tuple[str, str]]
 
 
-STORIES = {
-    "change": Story(
-        "podinfo-6.9.3",
-        "Update podinfo to 6.9.3",
-        "The release notes promise faster starts. The greeting gets a new colour with it.",
+_README = Story(
+    "describe-components",
+    "README: say what components are",
+    "No file that a cluster is built from changes.",
+    {"README.md": ("optional parts that an overlay switches on", "optional parts, switched on by overlays")},
+)
+_REFUSED = Story(
+    "rename-web",
+    "Call web by its new name",
+    "The Pods of web are to be found under the name website.",
+    {"apps/base/web/deployment.yaml": (_SELECTOR.format(name="web"), _SELECTOR.format(name="website"))},
+)
+
+
+def stories(fleet: Path) -> Mapping[str, Story]:
+    """Give the three, by name, for the fleet as it is now: an earlier tour may have moved podinfo on."""
+    found = _VERSION.search((fleet / "apps/base/podinfo/deployment.yaml").read_text(encoding="utf-8"))
+    if found is None:
+        raise SandboxError("the tour is for the sample fleet: there is no podinfo in this one")
+    old, new = f"{found[1]}.{found[2]}", f"{found[1]}.{int(found[2]) + 1}"
+    change = Story(
+        f"podinfo-{new}",
+        f"Update podinfo to {new}",
+        "The release notes promise faster starts. A setting for its cache comes with it.",
         {
-            "apps/base/podinfo/deployment.yaml": (_OLD, _NEW),
-            "apps/base/podinfo/config.yaml": ("#34577c", "#7c3457"),
+            "apps/base/podinfo/deployment.yaml": (f"{_IMAGE}:{old}", f"{_IMAGE}:{new}"),
+            "apps/base/podinfo/config.yaml": (
+                "data:\n",
+                f"data:\n  PODINFO_CACHE_{new.replace('.', '_')}: tcp://cache:6379\n",
+            ),
         },
-    ),
-    "readme": Story(
-        "describe-components",
-        "README: say what components are",
-        "No file that a cluster is built from changes.",
-        {"README.md": ("optional parts that an overlay switches on", "optional parts, switched on by overlays")},
-    ),
-    "refused": Story(
-        "rename-web",
-        "Call web by its new name",
-        "The Pods of web are to be found under the name website.",
-        {"apps/base/web/deployment.yaml": (_SELECTOR.format(name="web"), _SELECTOR.format(name="website"))},
-    ),
-}
+    )
+    return {"change": change, "readme": _README, "refused": _REFUSED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +97,10 @@ class Row:
 
 @dataclass(slots=True)
 class _Opened:
-    """The pull requests of one tour, by the name of their story."""
+    """The pull requests of one tour, by the name of their story, and the images of podinfo before and after."""
 
+    old: str = ""
+    new: str = ""
     numbers: dict[str, int] = field(default_factory=dict)
     heads: dict[str, str] = field(default_factory=dict)
 
@@ -114,6 +127,8 @@ class Tour:
         """Play everything and give one row for each thing that had to be so."""
         self._rows.clear()
         async with Observer(self._description) as world:
+            self._say("Somebody changes things by hand in the cluster")
+            change_by_hand(world.cluster)
             before = world.cluster.get(_DEPLOYMENT)
             await self._open(world)
             told = await self._tell(world)
@@ -124,6 +139,9 @@ class Tour:
             await self._merge(world)
             await self._still_one_message(world)
         return tuple(self._rows)
+
+    def _versions(self) -> tuple[str, str]:
+        return self._opened.old.rsplit(":", 1)[1], self._opened.new.rsplit(":", 1)[1]
 
     def _row(self, what: str, expected: str, seen: object, *, held: bool) -> None:
         self._rows.append(Row(what, expected, str(seen), held))
@@ -138,7 +156,9 @@ class Tour:
             checkout = await asyncio.to_thread(
                 Checkout.of_repository, address, Path(folder) / "fleet", address, author=world.author
             )
-            for name, story in STORIES.items():
+            told = await asyncio.to_thread(stories, checkout.folder)
+            self._opened.old, self._opened.new = told["change"].files["apps/base/podinfo/deployment.yaml"]
+            for name, story in told.items():
                 branch = story.branch + self._suffix
                 self._opened.heads[name] = await asyncio.to_thread(
                     checkout.change_on_branch, branch, "origin/main", story.files, story.title
@@ -149,21 +169,22 @@ class Tour:
     async def _tell(self, world: Observer) -> SeenMessage | None:
         """Rows about what the messages say; gives the one about the real change."""
         number = self._opened.numbers["change"]
-        words = ("podinfo", "Deployment", "6.9.2", "6.9.3")
+        old, new = self._versions()
+        words = ("podinfo", "Deployment", old, new)
         messages = await self._wait_message(world, number, lambda message: message.says(*words))
         self._row(f"#{number}, a real change: messages", "1", len(messages), held=len(messages) == 1)
         told = messages[0] if messages else None
         self._row(
             "  says what changes",
-            "Deployment podinfo, 6.9.2 to 6.9.3",
-            _quote(told, "6.9.3"),
+            f"Deployment podinfo, {old} to {new}",
+            _quote(told, new),
             held=told is not None and told.says(*words),
         )
         self._row(
             "  tells the drift apart",
-            f"drift: {_BY_HAND}",
+            f"drift: {BY_HAND}",
             _quote(told, "drift"),
-            held=told is not None and told.says("drift", _BY_HAND),
+            held=told is not None and told.says("drift", BY_HAND),
         )
         buttons = sorted(told.buttons) if told else []
         self._row(
@@ -209,8 +230,8 @@ class Tour:
         comments = await until(lambda: _comments(world, number), bool, seconds=self._patience if told else 0)
         self._row("Click on comment: comments of the bot", "1", len(comments), held=len(comments) == 1)
         body = comments[0]["body"] if comments else ""
-        held = "6.9.2" in body and "6.9.3" in body
-        self._row("  it has the diff", "6.9.2 to 6.9.3", _line(body, "6.9.3"), held=held)
+        old, new = self._versions()
+        self._row("  it has the diff", f"{old} to {new}", _line(body, new), held=old in body and new in body)
 
     async def _approve(self, world: Observer, told: SeenMessage | None) -> None:
         number, head = self._opened.numbers["change"], self._opened.heads["change"]
@@ -253,8 +274,9 @@ class Tour:
             found = world.cluster.get(_DEPLOYMENT)
             return str(found["spec"]["template"]["spec"]["containers"][0]["image"]) if found else "gone"
 
-        seen = await until(image, lambda name: name == _NEW, seconds=self._patience)
-        self._row("After the merge: podinfo in the cluster", _NEW, seen, held=seen == _NEW)
+        new = self._opened.new
+        seen = await until(image, lambda name: name == new, seconds=self._patience)
+        self._row("After the merge: podinfo in the cluster", new, seen, held=seen == new)
 
     async def _still_one_message(self, world: Observer) -> None:
         """Count last, when whatever comes too late or twice is there."""

@@ -14,7 +14,7 @@ from gitops_bot.sandbox.cluster import Cluster, write_joint_kubeconfig
 from gitops_bot.sandbox.errors import SandboxError
 from gitops_bot.sandbox.fleet import sample
 from gitops_bot.sandbox.fleet.gaps import find_gaps
-from gitops_bot.sandbox.fleet.origin import Fleet, own_fleet, own_name, sample_fleet
+from gitops_bot.sandbox.fleet.origin import Fleet, own_branch, own_fleet, own_name, sample_fleet
 from gitops_bot.sandbox.fleet.seed import start_sync, unfinished, wait_applied
 from gitops_bot.sandbox.github import GitHubStandIn
 from gitops_bot.sandbox.identities import apply_identities, core_kubeconfig
@@ -130,6 +130,11 @@ class World:
             self.bot = None
 
     @property
+    def logs(self) -> Path:
+        """The folder with a log of each program."""
+        return self._state.part("processes", "logs")
+
+    @property
     def settings_file(self) -> Path:
         """The bot's settings for this world."""
         if self._made.settings_file is None:
@@ -172,8 +177,10 @@ class World:
         owner, name = (sample.OWNER, sample.NAME) if self._wishes.source is None else own_name(self._wishes.source)
         self._made.repository = f"{owner}/{name}"
         for login in (BOT, AUTHOR, REVIEWER, FLUX):
-            self._made.tokens[login] = self.github.create_user(login)
-        self.github.create_repository(owner, name, private=True)
+            # Only the bot is to mind the limits; people and Flux set the scene.
+            self._made.tokens[login] = self.github.create_user(login, unlimited=login != BOT)
+        branch = "main" if self._wishes.source is None else own_branch(self._wishes.source)
+        self.github.create_repository(owner, name, private=True, default_branch=branch)
         for login, permission in ((BOT, "write"), (AUTHOR, "write"), (REVIEWER, "write"), (FLUX, "read")):
             self.github.grant(owner, name, login, permission)
         return owner, name

@@ -12,7 +12,7 @@ from gitops_bot.sandbox.fleet.checkout import Checkout, git, with_credentials
 from gitops_bot.sandbox.fleet.gaps import find_gaps
 from gitops_bot.sandbox.fleet.origin import own_fleet, own_name
 from gitops_bot.sandbox.fleet.syncs import find_syncs, owner_and_name, point_at, read_tree
-from gitops_bot.sandbox.tour import STORIES
+from gitops_bot.sandbox.tour import stories
 
 URL = "http://127.0.0.1:1/acme/fleet.git"
 
@@ -119,7 +119,7 @@ def test_secrets_of_the_sample_are_made_up_anew_each_time() -> None:
 def test_the_stories_of_the_tour_change_the_sample_as_they_say(tmp_path: Path, server: Path) -> None:
     checkout = Checkout.of_files(sample.FILES, tmp_path / "fleet", str(server), author="alex", message="all")
     base = checkout.head()
-    for story in STORIES.values():
+    for story in stories(checkout.folder).values():
         checkout.change_on_branch(story.branch, base, story.files, story.title)
         changed = set(checkout.run("diff", "--name-only", base).split())
         assert changed == set(story.files)

@@ -44,11 +44,16 @@ def own_name(source: Path) -> tuple[str, str]:
     return owner_and_name(remote) or ("local", source.resolve().name)
 
 
+def own_branch(source: Path) -> str:
+    """Give the branch that is checked out; main when it is a single commit."""
+    branch = git(source, "rev-parse", "--abbrev-ref", "HEAD").strip()
+    return "main" if branch == "HEAD" else branch
+
+
 def own_fleet(source: Path, folder: Path, url: str, author: str, token: str) -> Fleet:
     """Push what is committed in ``source``, which is only read; one commit on top points its sources at ``url``."""
     address = with_credentials(url, author, token)
-    branch = git(source, "rev-parse", "--abbrev-ref", "HEAD").strip()
-    branch = "main" if branch == "HEAD" else branch
+    branch = own_branch(source)
     checkout = Checkout.of_repository(source.resolve(), folder / "own", address, author=author)
     if point_at(checkout.folder, read_tree(checkout.folder), own_name(source), url):
         checkout.commit("Sync from the sandbox")

@@ -32,12 +32,13 @@ def values_outside_git(cluster: str) -> list[Mapping[str, Any]]:
     ]
 
 
+BY_HAND = "Maintenance until noon"
 # Path, change, and the field manager that the matching command of kubectl writes under. Flux undoes the first
 # and the third at its next apply and `flux diff` shows them; the second it takes away without showing it.
 _BY_HAND: tuple[tuple[str, Mapping[str, Any], str], ...] = (
     (
         "/api/v1/namespaces/podinfo/configmaps/podinfo",
-        {"data": {"PODINFO_UI_MESSAGE": "Maintenance until noon"}},
+        {"data": {"PODINFO_UI_MESSAGE": BY_HAND}},
         "kubectl-edit",
     ),
     (
