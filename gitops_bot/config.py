@@ -110,6 +110,14 @@ class StoreSettings(_Section):
     retention_days: int = Field(default=90, ge=1)
 
 
+class TrustSettings(_Section):
+    """Whose pull requests are rendered without asking: authors with write permission, and these."""
+
+    # Logins of GitHub Apps, such as renovate[bot]: GitHub's permissions know people only. Branches of the
+    # repository itself only, never forks.
+    apps: tuple[str, ...] = ()
+
+
 class FluxSettings(_Section):
     """The flux program and its limits."""
 
@@ -214,6 +222,7 @@ class Settings(BaseSettings):
     slack: SlackSettings | None = None
     # Slack user id to GitHub login: who may approve. Empty: no Approve button.
     people: Mapping[str, str] = Field(default_factory=dict)
+    trust: TrustSettings = TrustSettings()
     store: StoreSettings = StoreSettings()
     flux: FluxSettings = FluxSettings()
     review: ReviewSettings = ReviewSettings()

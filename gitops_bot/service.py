@@ -32,6 +32,7 @@ from gitops_bot.models.checks import Check, CheckState
 from gitops_bot.models.pull_requests import Repository
 from gitops_bot.models.reports import Report
 from gitops_bot.queue import InProcessQueue
+from gitops_bot.rules.trust import TrustPolicy
 from gitops_bot.slack import SlackDoor
 from gitops_bot.store import Store, open_store
 from gitops_bot.web.health import serve_health
@@ -66,6 +67,7 @@ async def open_eyes(settings: Settings, *, as_myself: bool = False) -> AsyncIter
             flux=flux,
             shared=SharedRuns(_now),
             review=settings.review,
+            trust=TrustPolicy(apps=frozenset(settings.trust.apps)),
             github_url=settings.github.html_url,
             clock=_now,
         )

@@ -17,7 +17,8 @@ from gitops_bot.views import json_report
 async def look_at_pull_request(eyes: Eyes, pull: PullRequest, base_tip: str, board: ProgressBoard) -> Report:
     """Make the report: all clusters side by side."""
     started = eyes.clock()
-    held = trust.reason_to_hold(pull, await eyes.github.permission(pull.repository, pull.author))
+    permission = await eyes.github.permission(pull.repository, pull.author)
+    held = trust.reason_to_hold(pull, permission, eyes.trust)
     change = await fetch_change(eyes, pull, base_tip, with_content=not held)
     clusters = await asyncio.gather(
         *(look_at_cluster(eyes, cluster, change, board, held=held) for cluster in eyes.clusters)

@@ -196,8 +196,8 @@ class Store:
         )
         async with self._transaction() as connection:
             # RETURNING and not the row count, which psycopg does not know for an INSERT like this one.
-            statement = statement.on_conflict_do_nothing(index_elements=["key"]).returning(tables.clicks.c.key)
-            new = (await connection.execute(statement)).first()
+            returning = statement.on_conflict_do_nothing(index_elements=["key"]).returning(tables.clicks.c.key)
+            new = (await connection.execute(returning)).first()
         return new is not None
 
     async def waiting_clicks(self) -> tuple[StoredClick, ...]:
