@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -26,6 +26,8 @@ log = telemetry.logger(__name__)
 
 _REF = re.compile(r"refs/(heads|pull)/[^\x00-\x20\x7f~^:?*\[\\]+")
 _KEPT = "refs/commits/"
+# Where a fetch puts what it brings, until it is known to be what was asked for.
+_FETCHED = "refs/fetched/"
 
 # Seconds for a first fetch of a large repository.
 FETCH_DEADLINE = 900.0
@@ -67,13 +69,11 @@ class BareRepository:
         self._asked.update(commits)
         if not (self.path / "HEAD").is_file():
             return False
-        form = "--format=%(refname) %(objectname) %(objecttype)"
         try:
-            finished = await self._git.run(self.path, "for-each-ref", form, *(_KEPT + commit for commit in commits))
+            shown = await self._refs(*(_KEPT + commit for commit in commits))
         except GitFailed as error:
             raise Damaged(f"The copy on our disk is damaged: {error.complaint}") from error
-        lines = set(finished.output.decode("utf-8", errors="replace").split("\n"))
-        return all(f"{_KEPT}{commit} {commit} commit" in lines for commit in commits)
+        return all(shown.get(_KEPT + commit) == (commit, "commit") for commit in commits)
 
     async def fetch(self, source: Source, commits: Mapping[str, str], deadline: float) -> None:
         """Bring ``{ref: commit}`` unless all of it is here. Concurrent calls, other processes too, follow one another.
@@ -109,6 +109,7 @@ class BareRepository:
             await self._bring(source, commits, deadline)
 
     async def _bring(self, source: Source, commits: Mapping[str, str], deadline: float) -> None:
+        wanted = list(commits.items())
         try:
             await self._git.run(
                 self.path,
@@ -120,31 +121,34 @@ class BareRepository:
                 "--no-auto-maintenance",
                 "--stdin",
                 "source",
-                stdin="".join(f"+{ref}:{_KEPT}{commit}\n" for ref, commit in commits.items()).encode(),
+                stdin="".join(f"+{ref}:{_FETCHED}{place}\n" for place, (ref, _) in enumerate(wanted)).encode(),
                 source=source,
                 deadline=deadline,
             )
         finally:
             # A fetch that was killed leaves what it had begun, up to the size of the whole repository.
             await asyncio.to_thread(_remove_leftovers, self.path)
-        if not await self.holds(commits.values()):
-            await self._explain(commits)
-
-    async def _explain(self, commits: Mapping[str, str]) -> None:
-        """The fetch succeeded and brought something else: the refs have moved. Forget it and say so."""
-        form = "--format=%(refname) %(objectname)"
-        finished = await self._git.run(
-            self.path, "for-each-ref", form, *(_KEPT + commit for commit in commits.values())
-        )
-        shown = dict(line.split(" ", 1) for line in finished.output.decode().splitlines())
-        moved = {ref: (commit, shown.get(_KEPT + commit, "nothing")) for ref, commit in commits.items()}
-        moved = {ref: (wanted, now) for ref, (wanted, now) in moved.items() if wanted != now}
-        for wanted, _ in moved.values():
-            await self._git.run(self.path, "update-ref", "-d", _KEPT + wanted)
-        told = ", ".join(f"{ref} shows {now[:12]} instead of {wanted[:12]}" for ref, (wanted, now) in moved.items())
-        if not moved:
+        shown = await self._refs(_FETCHED)
+        found = [(*one, *shown.get(f"{_FETCHED}{place}", ("nothing", ""))) for place, one in enumerate(wanted)]
+        kept = {commit for _, commit, now, kind in found if (now, kind) == (commit, "commit")}
+        await self._change_refs(f"update {_KEPT}{commit} {commit}" for commit in kept)
+        await self._change_refs(f"delete {ref}" for ref in shown)
+        moved = [f"{ref} shows {now[:12]} instead of {commit[:12]}" for ref, commit, now, _ in found if now != commit]
+        if moved:
+            raise GitUnavailable(f"{', '.join(moved)}: it moved on in the meantime.")
+        if kept != set(commits.values()):
             raise GitError(f"{', '.join(commits)}: what lies there is no commit.")
-        raise GitUnavailable(f"{told}: it moved on in the meantime.")
+
+    async def _refs(self, *patterns: str) -> dict[str, tuple[str, str]]:
+        """Give object and type of all refs that match: a whole name, or a beginning that ends with a slash."""
+        form = "--format=%(refname) %(objectname) %(objecttype)"
+        finished = await self._git.run(self.path, "for-each-ref", form, *patterns, output_limit=64 << 20)
+        lines = (line.split(" ") for line in finished.output.decode("ascii", errors="replace").splitlines())
+        return {ref: (found, kind) for ref, found, kind in lines}
+
+    async def _change_refs(self, changes: Iterable[str]) -> None:
+        """Change refs, all or none."""
+        await self._git.run(self.path, "update-ref", "--stdin", stdin="".join(f"{line}\n" for line in changes).encode())
 
     async def _make_ready(self) -> None:
         """Make the repository where there is none; a half-made one never has this name."""
@@ -193,13 +197,8 @@ class BareRepository:
             if not (self.path / "HEAD").is_file():
                 return
             await asyncio.to_thread(_remove_leftovers, self.path)
-            finished = await self._git.run(
-                self.path, "for-each-ref", "--format=%(refname)", _KEPT, output_limit=64 << 20
-            )
-            forgotten = [ref for ref in finished.output.decode().split() if ref.removeprefix(_KEPT) not in self._asked]
-            await self._git.run(
-                self.path, "update-ref", "--stdin", stdin="".join(f"delete {ref}\n" for ref in forgotten).encode()
-            )
+            known = await self._refs(_KEPT)
+            await self._change_refs(f"delete {ref}" for ref in known if ref.removeprefix(_KEPT) not in self._asked)
             await self._git.run(self.path, "gc", "--quiet", f"--prune={_UNREACHABLE_KEPT}", deadline=_TIDY_DEADLINE)
             self._asked.clear()
 

@@ -107,7 +107,7 @@ class Reader:
             answer = await self._ask("GET", url, subject, self.credential())
             for item in read(answer.document, items, subject):
                 yield item
-            url, pages = self._next(answer, subject), pages + 1
+            url, pages = _next(answer), pages + 1
             if pages == _MOST_PAGES:
                 raise GitHubUnavailable(f"{subject}: more than {_MOST_PAGES} pages.")
 
@@ -117,17 +117,17 @@ class Reader:
         Nothing is remembered unless every page was answered and ``cut`` took every document.
         """
         found: dict[str, KeptAnswer] = {}
-        unchanged = True
+        news: set[str] = set()
         url: str | None = self._api_url + path
         while url is not None:
             if url in found or len(found) == _MOST_PAGES:
                 raise GitHubUnavailable(f"{subject}: the pages of GitHub's answer have no end.")
-            found[url], same = await self._look_at(url, cut, subject)
-            unchanged = unchanged and same
+            found[url], is_new = await self._look_at(url, cut, subject)
+            news |= {url} if is_new else set()
             url = found[url].next_url
-        for address, answer in found.items():
-            self._validators.put(address, answer)
-        return Pages(tuple(answer.value for answer in found.values()), unchanged)
+        for address in news:
+            self._validators.put(address, found[address])
+        return Pages(tuple(answer.value for answer in found.values()), unchanged=not news)
 
     async def _look_at(self, url: str, cut: Callable[[Any], Any], subject: str) -> tuple[KeptAnswer, bool]:
         credential = self.credential()
@@ -137,10 +137,10 @@ class Reader:
         if answer.status != HTTPStatus.NOT_MODIFIED:
             value = read(answer.document, cut, subject)
             etag = answer.headers.get("etag", "")
-            return KeptAnswer(credential.fingerprint, etag, value, self._next(answer, subject)), False
+            return KeptAnswer(credential.fingerprint, etag, value, _next(answer)), True
         if kept is None:
             raise GitHubUnavailable(f"{subject}: GitHub said 304 to a question that had no condition.")
-        return kept, True
+        return kept, False
 
     async def graphql(
         self, query: str, variables: Mapping[str, Any], reading: Callable[[Any], Kind], subject: str
@@ -165,21 +165,17 @@ class Reader:
         """https://docs.github.com/en/enterprise-server/graphql/guides/forming-calls-with-graphql#the-graphql-endpoint."""
         return self._api_url.removesuffix("/v3") + "/graphql"
 
-    def _next(self, answer: Answer, subject: str) -> str | None:
-        """Give the next page's address from the Link header (RFC 8288)."""
-        for link in httpx.Response(HTTPStatus.OK, headers={"Link": answer.headers.get("link", "")}).links.values():
-            if link.get("rel") == "next":
-                return self._same_origin(link["url"], subject)
-        return None
-
-    def _same_origin(self, url: str, subject: str) -> str:
-        """Give an address that GitHub named back; the token goes to no other server."""
-        ours, theirs = urlsplit(self._api_url), urlsplit(url)
-        if (theirs.scheme, theirs.netloc) != (ours.scheme, ours.netloc):
-            raise GitHubUnavailable(
-                f"{subject}: GitHub refers to {theirs.scheme}://{theirs.hostname}. Check github.api_url."
-            )
-        return url
+    def _check_origin(self, url: str, subject: str) -> None:
+        """Some addresses come out of GitHub's answers, or out of our own memory: the token goes to no other server."""
+        try:
+            theirs, ours = urlsplit(url), urlsplit(self._api_url)
+            if (theirs.scheme, theirs.hostname, theirs.port) == (ours.scheme, ours.hostname, ours.port):
+                return
+        except ValueError:
+            theirs = urlsplit("")
+        raise GitHubUnavailable(
+            f"{subject}: GitHub refers to {theirs.scheme or 'something'}://{theirs.hostname}. Check github.api_url."
+        )
 
     async def _ask(
         self,
@@ -195,6 +191,7 @@ class Reader:
         """Ask once and follow a repository that was renamed. Gives 2xx and 304, raises everything else."""
         headers = {"Authorization": credential.authorization, **(condition or {})}
         for _ in range(_MOST_REDIRECTS + 1):
+            self._check_origin(url, subject)
             self._limits.check(credential.fingerprint, resource)
             try:
                 request = self._client.build_request(method, url, headers=headers, json=content)
@@ -209,7 +206,7 @@ class Reader:
                 return answer
             if answer.status not in _MOVED or "location" not in answer.headers or method != "GET":
                 raise refusal(answer.status, words, subject)
-            url = self._same_origin(urljoin(url, answer.headers["location"]), subject)
+            url = urljoin(url, answer.headers["location"])
         raise GitHubUnavailable(f"{subject}: GitHub sends us in circles.")
 
     def _note(
@@ -230,6 +227,12 @@ class Reader:
                 await response.aclose()
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Answer(response.status_code, headers, _parse(response.status_code, headers, body, subject))
+
+
+def _next(answer: Answer) -> str | None:
+    """Give the next page's address from the Link header (RFC 8288)."""
+    links = httpx.Response(HTTPStatus.OK, headers={"Link": answer.headers.get("link", "")}).links
+    return links.get("next", {}).get("url")
 
 
 async def _read(response: httpx.Response, subject: str) -> bytes:

@@ -115,6 +115,27 @@ async def test_a_ref_that_moved_is_told_and_not_kept(server: GitServer, door: Gi
     await door.fetch(FLEET, {MAIN: now})
 
 
+async def test_two_refs_may_show_the_same_commit(server: GitServer, door: GitDoor) -> None:
+    fleet = server.upstream("Acme", "Fleet")
+    base = fleet.commit(MAIN, {"a": b"1"})
+    fleet.git("update-ref", PULL, base)
+    await door.fetch(FLEET, {MAIN: base, PULL: base})
+    assert await door.changed_paths(FLEET, base, (await door.merge(FLEET, base, base)).tree) == frozenset()
+
+
+async def test_what_did_not_move_is_kept_beside_what_did(server: GitServer, door: GitDoor) -> None:
+    fleet = server.upstream("Acme", "Fleet")
+    base = fleet.commit(MAIN, {"a": b"1"})
+    fleet.commit(PULL, {"a": b"2"}, parent=base)
+    with pytest.raises(GitUnavailable, match="refs/pull/7/head shows"):
+        await door.fetch(FLEET, {MAIN: base, PULL: "2" * 40})
+    server.requests.clear()
+    await door.fetch(FLEET, {MAIN: base})
+    assert server.requests == []
+    with pytest.raises(GitUnavailable, match="refs/pull/7/head shows"):
+        await door.fetch(FLEET, {MAIN: base, PULL: "2" * 40})
+
+
 async def test_a_missing_ref_is_named(server: GitServer, door: GitDoor) -> None:
     base = server.upstream("Acme", "Fleet").commit(MAIN, {"a": b"1"})
     with pytest.raises(GitError, match="Acme/Fleet has no refs/pull/7/head any more") as caught:

@@ -239,7 +239,10 @@ BAD_PAGES = [
     Reply(None, 204),
     Reply({}, 302),
     Reply({}, 302, {"Location": "http://169.254.169.254/latest"}),
+    Reply({}, 302, {"Location": "http://[::1"}),
     Reply([], 200, {"Link": '<http://evil.example/x>; rel="next"'}),
+    Reply([], 200, {"Link": '<https://localhost/x>; rel="next"'}),
+    Reply([], 200, {"Link": '<http://[::1>; rel="next"'}),
 ]
 
 
