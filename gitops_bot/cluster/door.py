@@ -12,6 +12,7 @@ from gitops_bot import telemetry
 from gitops_bot.cluster.connection import Connection, NotFoundError, open_configured, open_with_token
 from gitops_bot.cluster.flux_objects import KUSTOMIZATIONS, SOURCES, FluxKind, read_kustomization, read_source
 from gitops_bot.cluster.guard import guard_failure
+from gitops_bot.cluster.line import Line
 from gitops_bot.config import ClusterSettings, NetworkSettings
 from gitops_bot.errors import ClusterRefused, ClusterUnavailable, SettingsError
 from gitops_bot.models.kustomizations import ClusterCredentials, ClusterSnapshot, ObjectReference
@@ -58,10 +59,8 @@ class ClusterDoor:
         self._settings = settings
         self._as_myself = as_myself
         self._clock = clock
-        self._opening = asyncio.Lock()
-        self._connection: Connection | None = None
-        self._users = 0
-        self._stale = False
+        self._core = Line(self._connect_core)
+        self._diff_line = Line(self._connect_diff)
         self._requesting = asyncio.Lock()
         self._credentials: ClusterCredentials | None = None
         self._proving = asyncio.Lock()
@@ -79,10 +78,9 @@ class ClusterDoor:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the connection."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.close()
+        """Close the connections."""
+        await self._diff_line.renew()
+        await self._core.renew()
 
     @property
     def name(self) -> str:
@@ -96,7 +94,7 @@ class ClusterDoor:
 
     async def snapshot(self) -> ClusterSnapshot:
         """Read all Kustomizations and sources. A kind that is not installed counts as empty, and is named."""
-        async with self._core() as core:
+        async with self._core.use() as core:
             at = self._clock()
             kinds = (KUSTOMIZATIONS, *SOURCES)
             lists = await asyncio.gather(*(self._list(core, kind) for kind in kinds))
@@ -116,8 +114,9 @@ class ClusterDoor:
         async with self._requesting:
             known = self._credentials
             if known is None or known.expires_at - self._clock() < _TOKEN_RESERVE:
-                async with self._core() as core:
+                async with self._core.use() as core:
                     self._credentials = known = await self._new_credentials(core)
+                await self._diff_line.renew()
             return known
 
     async def guard_is_proved(self) -> bool:
@@ -159,7 +158,7 @@ class ClusterDoor:
         parts = user.split(":")
         if parts[:2] == ["system", "serviceaccount"]:
             spec["groups"] = ["system:serviceaccounts", f"system:serviceaccounts:{parts[2]}", "system:authenticated"]
-        async with self._core() as core:
+        async with self._core.use() as core:
             return await self._review(core, "subjectaccessreviews", spec, verb, resource, group, namespace, name)
 
     async def _list(self, core: Connection, kind: FluxKind) -> list[dict[str, Any]] | None:
@@ -259,40 +258,24 @@ class ClusterDoor:
         answer = await connection.post(f"/apis/authorization.k8s.io/v1/{resource_of_review}", body)
         return bool((answer.get("status") or {}).get("allowed"))
 
-    @asynccontextmanager
-    async def _core(self) -> AsyncIterator[Connection]:
-        """Lend the connection. After a failure it is opened anew: certificates and tokens are replaced over time."""
-        async with self._opening:
-            if self._stale and not self._users and self._connection is not None:
-                await self._connection.close()
-                self._connection = None
-            if self._connection is None:
-                settings = self._settings
-                self._connection = await open_configured(settings.name, settings.kubeconfig, settings.context)
-                self._stale = False
-            connection = self._connection
-        self._users += 1
-        try:
-            yield connection
-        except ClusterUnavailable:
-            self._stale = True
-            raise
-        finally:
-            self._users -= 1
+    async def _connect_core(self) -> Connection:
+        settings = self._settings
+        return await open_configured(settings.name, settings.kubeconfig, settings.context)
+
+    async def _connect_diff(self) -> Connection:
+        async with self._core.use() as core:
+            access = core.access
+        token = (await self.diff_credentials()).token
+        return open_with_token(self.name, access, token, f"the ServiceAccount {self._settings.diff_service_account}")
 
     @asynccontextmanager
     async def _diff(self) -> AsyncIterator[Connection]:
-        """Connect as the *diff* identity, for a few requests."""
-        credentials = await self.diff_credentials()
-        async with self._core() as core:
-            access = core.access
-        identity = f"the ServiceAccount {self._settings.diff_service_account}"
-        connection = open_with_token(self.name, access, credentials.token, identity)
+        """Connect as the *diff* identity."""
+        await self.diff_credentials()  # A new token retires the old connection.
         try:
-            yield connection
+            async with self._diff_line.use() as diff:
+                yield diff
         except ClusterUnavailable:
             # Perhaps the ServiceAccount was made anew, and the token means nothing any more.
             self._credentials = None
             raise
-        finally:
-            await connection.close()

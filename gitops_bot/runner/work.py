@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from gitops_bot.flux import command
+from gitops_bot.flux.landlock import Enclosure, enclosed
 from gitops_bot.flux.process import Ended, run, threads_of_this_user
 from gitops_bot.flux.protocol import Job, Opening
 from gitops_bot.flux.run_folder import RunFolder, run_folder
@@ -154,19 +156,27 @@ class Workshop:
 
     async def _run(self, operation: str, prepared: _Prepared, folder: RunFolder) -> Ended:
         arguments = command.arguments(operation, prepared.job.kustomization, folder, self._opening.limits)
-        running = asyncio.create_task(
-            run(
-                [self._opening.flux, *arguments],
-                folder=prepared.tree.folder,
-                environment=folder.environment(self._opening),
-                limits=self._opening.limits,
-                threads=self._threads,
-            )
+        walls = Enclosure(
+            program=Path(self._opening.flux),
+            readable=(prepared.tree.folder,),
+            writable=(folder.root,),
+            ports=(urlsplit(self._opening.server).port or 443,),
         )
-        # While flux works: what redaction imports at its first use.
-        await asyncio.sleep(0)
-        prepared.redactor.plain("")
-        return await running
+        with enclosed(walls) as enclose:
+            running = asyncio.create_task(
+                run(
+                    [self._opening.flux, *arguments],
+                    folder=prepared.tree.folder,
+                    environment=folder.environment(self._opening),
+                    limits=self._opening.limits,
+                    threads=self._threads,
+                    enclose=enclose,
+                )
+            )
+            # While flux works: what redaction imports at its first use.
+            await asyncio.sleep(0)
+            prepared.redactor.plain("")
+            return await running
 
     def _redacted(self, prepared: _Prepared, outcome: FluxOutcome) -> FluxOutcome:
         """Take secrets out of both texts, and the paths of this machine out of the message."""
