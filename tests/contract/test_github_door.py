@@ -15,6 +15,7 @@ from gitops_bot.errors import GitHubRateLimited, GitHubRefused, GitHubRejected, 
 from gitops_bot.git import GitDoor
 from gitops_bot.github import GitHubDoor
 from gitops_bot.models.pull_requests import Permission, Repository
+from gitops_bot.sandbox.github.records import BranchRule
 
 FLEET = Repository("acme", "fleet")
 MARK = "<!-- mark -->"
@@ -207,6 +208,17 @@ async def test_an_approval_is_made_found_and_withdrawn(world: World, door: GitHu
     async with door_of(world, "admin") as admin:
         await admin.dismiss(FLEET, number, review.review_id, "the head moved")
     assert await door.find_approval(FLEET, number, MARK) is None
+
+
+async def test_what_github_makes_of_an_approval(world: World, door: GitHubDoor) -> None:
+    made = await world.pull_request("feature", {"app.yaml": "a: 2\n"})
+    assert await door.review_decision(FLEET, made["number"]) == ""
+    world.standin.protect("acme", "fleet", "main", BranchRule(required_approving_review_count=1))
+    assert await door.review_decision(FLEET, made["number"]) == "REVIEW_REQUIRED"
+    await door.approve(FLEET, made["number"], made["head"]["sha"], "x")
+    assert await door.review_decision(FLEET, made["number"]) == "APPROVED"
+    with pytest.raises(GitHubRefused, match="Could not resolve"):
+        await door.review_decision(FLEET, 99)
 
 
 async def test_ones_own_pull_request_cannot_be_approved(world: World) -> None:
