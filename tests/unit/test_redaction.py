@@ -1,0 +1,369 @@
+"""No secret leaves, whatever form it takes; what is no secret stays as it was."""
+
+import base64
+import json
+from urllib.parse import quote, quote_plus
+
+import pytest
+import yaml
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from gitops_bot.rules.changes import parse_diff
+from gitops_bot.rules.redaction import Redactor
+from gitops_bot.rules.secret_forms import SHORTEST, forms
+from gitops_bot.rules.secret_objects import encrypted_objects, secret_values
+from gitops_bot.rules.secret_references import transformed_references
+from gitops_bot.rules.yaml_nodes import UnreadableTextError, documents
+
+KEY = b"k" * 32
+PASSWORD = "hunter22-Zebra&<é>\"quote'"
+REDACTOR = Redactor(KEY, [("PASSWORD", PASSWORD.encode())])
+PLACEHOLDER = REDACTOR.placeholder("PASSWORD", PASSWORD.encode())
+
+secrets = st.text(min_size=SHORTEST, max_size=60).filter(
+    # A secret that is part of every placeholder, or only blanks, cannot be told from the text around it.
+    lambda text: len(text.strip()) >= SHORTEST and text.strip() not in "«secret:NAME#0123456789abcdef»"
+)
+
+
+def encodable(text: str) -> str:
+    return text.encode("utf-8", "ignore").decode()
+
+
+FORMS = {
+    "raw": lambda text: text,
+    "base64": lambda text: base64.b64encode(text.encode()).decode(),
+    "base64 for addresses": lambda text: base64.urlsafe_b64encode(text.encode()).decode(),
+    "base64 in the middle": lambda text: base64.b64encode(f"user:{text}@host".encode()).decode(),
+    "base64 one further": lambda text: base64.b64encode(f"users:{text}@host".encode()).decode(),
+    "base64 two further": lambda text: base64.b64encode(f"userss:{text}@host".encode()).decode(),
+    "address": lambda text: quote(text, safe=""),
+    "address with slashes": quote,
+    "form": quote_plus,
+    "JSON": json.dumps,
+    "JSON in Unicode": lambda text: json.dumps(text, ensure_ascii=False),
+    "JSON in JSON": lambda text: json.dumps(json.dumps(text, ensure_ascii=False), ensure_ascii=False),
+    "JSON as Go writes it": lambda text: (
+        json.dumps(text, ensure_ascii=False).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    ),
+    "single quotes of YAML": lambda text: "'" + text.replace("'", "''") + "'",
+    "hexadecimal": lambda text: text.encode().hex(),
+    "without line breaks": lambda text: text.replace("\n", ""),
+    "indented lines": lambda text: "\n".join("    " + line for line in text.split("\n")),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_secret_is_found_in_each_form(form: str) -> None:
+    shown = REDACTOR.plain(f"before {FORMS[form](PASSWORD)} behind")
+    assert PLACEHOLDER in shown
+    assert shown.startswith("before ")
+    assert shown.endswith(" behind")
+    for other in FORMS.values():
+        assert other(PASSWORD) not in shown
+
+
+@pytest.mark.parametrize("form", FORMS)
+@given(secret=secrets.map(encodable), before=st.text(max_size=20), behind=st.text(max_size=20))
+def test_no_secret_survives_in_any_form(form: str, secret: str, before: str, behind: str) -> None:
+    assume(len(secret.strip()) >= SHORTEST)
+    text = FORMS[form](secret)
+    shown = Redactor(KEY, [("NAME", secret.encode())]).plain(f"{before}{text}{behind}")
+    marks = shown.replace(Redactor(KEY).placeholder("NAME", secret.encode()), "")
+    for one in forms(secret.encode()):
+        assert one not in marks
+
+
+@given(values=st.lists(secrets.map(encodable), min_size=1, max_size=5), text=st.text(max_size=200))
+def test_secrets_that_overlap_leave_nothing(values: list[str], text: str) -> None:
+    values = [value for value in values if len(value.strip()) >= SHORTEST]
+    named = [(f"N{at}", value.encode()) for at, value in enumerate(values)]
+    shown = Redactor(KEY, named).plain(text.join(values) + "".join(values))
+    for name, value in named:
+        shown = shown.replace(Redactor(KEY).placeholder(name, value), "")
+    # What is left between the placeholders is part of no value.
+    assert not any(value.strip() in shown for value in values)
+
+
+def test_overlapping_values_become_one_placeholder() -> None:
+    shown = Redactor(KEY, [("A", b"abcdef"), ("B", b"defghi")]).plain("x abcdefghi y")
+    assert shown == f"x {Redactor(KEY).placeholder('A', b'abcdef')} y"
+
+
+def test_short_values_are_left_alone() -> None:
+    assert Redactor(KEY, [("A", b"abcde")]).plain("abcde") == "abcde"
+
+
+def test_equal_values_look_equal_and_nobody_else_can_make_the_placeholder() -> None:
+    other = Redactor(b"x" * 32)
+    assert REDACTOR.placeholder("A", b"v") == Redactor(KEY).placeholder("A", b"v")
+    assert REDACTOR.placeholder("A", b"v") != REDACTOR.placeholder("A", b"w")
+    assert REDACTOR.placeholder("A", b"v") != other.placeholder("A", b"v")
+
+
+def test_a_text_without_secrets_is_not_touched() -> None:
+    text = "► ConfigMap/apps/web drifted\n\ndata.mode\n± value change\n- blue\n+ green\n\n"
+    assert REDACTOR.diff(text) == text
+    render = "apiVersion: v1\ndata:\n  a: 'x'\nkind: ConfigMap\nmetadata:\n  name: web\n---\n"
+    assert REDACTOR.render(render) == render
+
+
+# Renders
+
+
+def secret_of(text: str) -> dict[str, object]:
+    found = [item for item in yaml.safe_load_all(text) if item and item["kind"] == "Secret"]
+    assert len(found) == 1
+    return dict(found[0])
+
+
+def test_a_secret_in_a_render_shows_its_keys_only() -> None:
+    render = (
+        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: token\n  annotations:\n    when: 2024-01-01\n"
+        f"data:\n  a: {base64.b64encode(b'hunter22').decode()}\nstringData:\n  b: hunter22\n  c: other999\n"
+    )
+    shown = secret_of(REDACTOR.render(render))
+    assert shown["data"] == {
+        "a": REDACTOR.placeholder("a", b"hunter22"),
+        "b": REDACTOR.placeholder("b", b"hunter22"),
+        "c": REDACTOR.placeholder("c", b"other999"),
+    }
+    assert "stringData" not in shown
+    assert shown["metadata"] == yaml.safe_load(render)["metadata"]
+
+
+def test_the_same_value_has_the_same_placeholder_in_data_and_string_data() -> None:
+    plain = "kind: Secret\nmetadata: {name: t}\nstringData: {a: hunter22}\n"
+    encoded = "kind: Secret\nmetadata: {name: t}\ndata: {a: aHVudGVyMjI=}\n"
+    assert secret_of(REDACTOR.render(plain)) == secret_of(REDACTOR.render(encoded))
+
+
+@pytest.mark.parametrize(
+    "data", ["{a: 1}", "{a: null}", "null", "[1, 2]", "text", "{a: {b: hunter22}}", "{a: 'not base64'}"]
+)
+def test_strange_data_of_a_secret_is_hidden_too(data: str) -> None:
+    shown = REDACTOR.render(f"kind: Secret\nmetadata: {{name: t}}\ndata: {data}\n")
+    if data.startswith("{"):
+        assert "«secret:a#" in shown
+    assert "hunter22" not in shown
+    assert "not base64" not in shown
+
+
+def test_secrets_in_a_list_are_found() -> None:
+    render = "kind: List\nitems:\n- kind: List\n  items:\n  - kind: Secret\n    stringData: {a: hunter22}\n"
+    assert "hunter22" not in REDACTOR.render(render)
+
+
+def test_other_documents_keep_their_text() -> None:
+    first = "kind: ConfigMap\nmetadata: {name: a}\ndata: {on: 'yes', x: |\n  ---not a marker\n}\n"
+    second = "---\nkind: Secret\nmetadata: {name: t}\nstringData: {a: hunter22}\n"
+    shown = REDACTOR.render(first + second + "---\n")
+    assert shown.startswith(first)
+    assert shown.endswith("---\n")
+    assert "".join(documents(first + second)) == first + second
+
+
+def test_the_last_applied_configuration_is_hidden_everywhere() -> None:
+    body = json.dumps({"kind": "Secret", "stringData": {"a": "top-secret"}})
+    name = "kubectl.kubernetes.io/last-applied-configuration"
+    render = yaml.safe_dump({"kind": "ConfigMap", "metadata": {"name": "a", "annotations": {name: body, "team": "x"}}})
+    assert "top-secret" not in REDACTOR.render(render)
+    assert yaml.safe_load(REDACTOR.render(render))["metadata"]["annotations"]["team"] == "x"
+    diff = (
+        "► ConfigMap/apps/web drifted\n\nmetadata.annotations\n- one map entry removed:\n"
+        f"{name}: |\n  {body}\n\ndata.mode\n± value change\n- blue\n+ green\n\n"
+    )
+    shown = REDACTOR.diff(diff)
+    assert "top-secret" not in shown
+    assert "+ green" in shown
+    path = (
+        f"► ConfigMap/a/b drifted\n\nmetadata.annotations.{name}\n± value change\n- {body}\n+ {body}x\n\n"
+        "data.a\n± value change\n- b\n+ c\n\n"
+    )
+    assert "top-secret" not in REDACTOR.diff(path)
+    assert [entry.path for item in parse_diff(REDACTOR.diff(path)).objects for entry in item.entries][-1] == "data.a"
+
+
+def test_a_changed_annotation_still_looks_changed() -> None:
+    name = "kubectl.kubernetes.io/last-applied-configuration"
+    one, two = (f"kind: ConfigMap\nmetadata:\n  annotations:\n    {name}: '{value}'\n" for value in "xy")
+    assert REDACTOR.render(one) != REDACTOR.render(two)
+
+
+def test_tokens_and_addresses_with_passwords_are_hidden_and_changes_of_them_stay_visible() -> None:
+    def render(token: str, user: str) -> str:
+        return REDACTOR.render(f"kind: ConfigMap\ndata:\n  a: {token}\n  b: https://{user}@host/\n")
+
+    one = render("ghp_" + "a" * 36, "bob:pass1")
+    assert "ghp_" not in one
+    assert "pass1" not in one
+    assert one != render("ghp_" + "b" * 36, "bob:pass1")
+    assert one != render("ghp_" + "a" * 36, "bob:pass2")
+    assert one == render("ghp_" + "a" * 36, "bob:pass1")
+    assert "onlyatoken" not in render("x", "onlyatoken")
+
+
+def test_a_render_that_cannot_be_read_does_not_leave() -> None:
+    with pytest.raises(UnreadableTextError) as caught:
+        REDACTOR.render("kind: Secret\n  hunter: [top-secret\n")
+    assert "top-secret" not in str(caught.value)
+
+
+# Diffs
+
+SECRET_DIFF = """\
+► Secret/apps/old drifted
+
+data
+- one map entry removed:   + one map entry added:
+goner: "top-secret"          comer: "top-secret"
+
+data.password
+± value change
+- *** (before)
++ *** (after)
+
+metadata.annotations
+- one map entry removed:   + one map entry added:
+gone: |                      come: top-secret
+  top-secret
+  y
+
+metadata.annotations.team
+± value change in multiline text (one insert, one deletion)
+- top-secret
++ top-secret2
+
+metadata.labels
+- one map entry removed:   + two map entries added:
+o: p                         kustomize.toolkit.fluxcd.io/name: apps
+                             q: r
+
+(root level)
++ two map entries added:
+  immutable: true
+  stringData:
+    a: top-secret
+
+► ConfigMap/apps/web drifted
+
+data.mode
+± value change
+- blue
++ green
+
+► Secret/apps/new created
+"""
+
+
+def test_a_secret_in_a_diff_shows_names_and_labels_only() -> None:
+    shown = REDACTOR.diff(SECRET_DIFF)
+    assert "top-secret" not in shown
+    parsed = parse_diff(shown)
+    assert parsed.unknown_lines == ()
+    old, web, new = parsed.objects
+    assert [(entry.path, entry.headline) for entry in old.entries] == [
+        (entry.path, entry.headline) for entry in parse_diff(SECRET_DIFF).objects[0].entries
+    ]
+    by_path = {(entry.path, entry.headline[0]): entry for entry in old.entries}
+    assert by_path["data", "-"].removed == "goner: «hidden»"
+    assert by_path["data", "+"].added == "comer: «hidden»"
+    assert by_path["metadata.labels", "+"].added.split("\n") == ["kustomize.toolkit.fluxcd.io/name: apps", "q: r"]
+    assert yaml.safe_load(by_path["", "+"].added) == {"immutable": True, "stringData": {"a": "«hidden»"}}
+    assert web.entries[0].added == "green"
+    assert new.state == "created"
+
+
+SOPS_DIFF = """\
+► ConfigMap/apps/settings drifted
+
+data.password
+± value change
+- plain-live-value
++ ENC[AES256_GCM,data:abc,iv:def,tag:ghi,type:str]
+
+data.other
+± value change
+- another-live-value
++ text
+
+"""
+
+
+def test_an_object_that_sops_encrypted_shows_its_structure_only() -> None:
+    shown = REDACTOR.diff(SOPS_DIFF)
+    assert "live-value" not in shown
+    assert [entry.path for entry in parse_diff(shown).objects[0].entries] == ["data.password", "data.other"]
+
+
+def test_an_object_that_was_encrypted_before_is_hidden_too() -> None:
+    diff = "► ConfigMap/apps/prod-settings drifted\n\ndata\n- one map entry removed:\npassword: plain-live-value\n\n"
+    assert "plain-live-value" in REDACTOR.diff(diff)
+    redactor = Redactor(KEY, encrypted=frozenset({("ConfigMap", "settings")}))
+    assert "plain-live-value" not in redactor.diff(diff)
+    assert "password: «hidden»" in redactor.diff(diff)
+
+
+def test_encrypted_objects_are_found_in_files() -> None:
+    file = (
+        "kind: ConfigMap\nmetadata: {name: a}\ndata: {x: 'ENC[AES256_GCM,data:x]'}\n---\n"
+        "kind: Secret\nmetadata: {name: b}\ndata: {x: 'ENC[AES256_GCM,data:x]'}\n---\n"
+        "kind: ConfigMap\nmetadata: {name: c}\n"
+    )
+    assert encrypted_objects(file) == {("ConfigMap", "a")}
+    assert encrypted_objects("ENC[AES256_GCM: [\n") == frozenset()
+
+
+# Messages
+
+
+def test_what_the_api_server_says_of_a_secret_is_hidden() -> None:
+    said = (
+        '✗ [Secret/apps/a dry-run failed (Invalid): Secret "a" is invalid: metadata.labels: Invalid value: '
+        '"top-secret \\"x\\" y": a valid label, '
+        'ConfigMap/apps/b dry-run failed (Invalid): data[x]: Invalid value: "shown"]'
+    )
+    shown = REDACTOR.message(said)
+    assert "top-secret" not in shown
+    assert 'Invalid value: "shown"' in shown
+    typed = (
+        "✗ Secret/apps/a dry-run failed: failed to create typed patch object: "
+        ".data.x: expected string, got &value.valueUnstructured{Value:987654}"
+    )
+    assert "987654" not in REDACTOR.message(typed)
+
+
+def test_values_of_rendered_secrets_are_known() -> None:
+    render = "kind: Secret\ndata: {a: aHVudGVyMjI=}\nstringData: {b: other}\n---\nkind: [Secret\n"
+    assert secret_values(render) == (("a", b"hunter22"), ("b", b"other"))
+
+
+# References
+
+CUTS = """
+${S:0:3} ${S:-1:2}x${S:1} ${S^} ${S^^} ${S,} ${S,,} ${#S} ${S#a} ${S##a} ${S%a} ${S%%a} ${S/a/b} ${S//a/b} ${S/#a/b}
+${S:?x} ${S:+x} ${S ${A:=${S:0:3}} $$${S:0:3} ${S+x}
+""".split()
+WHOLE = ["${S}", "${S:=x}", "${S:-x}", "${S=x}", "$${S:0:3}", "${SECOND:0:3}", "${A:0:3}", "$S:0:3", "{S:0:3}"]
+
+
+@pytest.mark.parametrize("reference", CUTS)
+def test_a_reference_that_cuts_a_secret_is_found(reference: str) -> None:
+    assert transformed_references(f"kind: ConfigMap\ndata:\n  a: {reference}\n", frozenset({"S"}))
+
+
+@pytest.mark.parametrize("reference", WHOLE)
+def test_a_reference_to_the_whole_value_is_not(reference: str) -> None:
+    assert transformed_references(f"kind: ConfigMap\ndata:\n  a: {reference}\n", frozenset({"S"})) == ()
+
+
+def test_objects_that_flux_leaves_alone_may_cut() -> None:
+    off = "metadata:\n  annotations:\n    kustomize.toolkit.fluxcd.io/substitute: disabled\ndata:\n  a: ${S:0:3}\n"
+    on = "metadata:\n  name: x\ndata:\n  a: ${S:0:3}\n"
+    assert transformed_references(off, frozenset({"S"})) == ()
+    assert transformed_references(f"{off}---\n{on}", frozenset({"S"})) == ("${S:0:…}",)
+
+
+def test_nothing_is_secret_without_secret_names() -> None:
+    assert transformed_references("${S:0:3}", frozenset()) == ()
