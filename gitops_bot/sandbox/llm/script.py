@@ -116,7 +116,7 @@ def smallest(schema: Mapping[str, Any], root: Mapping[str, Any] | None = None, d
     if kind == "array":
         return [smallest(schema.get("items", {}), root, depth + 1) for _ in range(schema.get("minItems", 0))]
     simple = {"string": "x" * schema.get("minLength", 0), "boolean": False, "null": None}
-    return schema.get("minimum", 0) if kind in {"integer", "number"} else simple.get(kind)
+    return schema.get("minimum", 0) if kind in {"integer", "number"} else simple.get(str(kind))
 
 
 def _chosen(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any] | None:
