@@ -2,8 +2,8 @@
 
 import re
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from gitops_bot.errors import GitError
@@ -26,11 +26,13 @@ class LocalClone:
         self._theirs = _git_folder(path.absolute())
         self._limits = limits or TreeLimits()
         self._git = GitProgram()
-        self._scratch = tempfile.TemporaryDirectory(prefix="gitops-bot-clone-")
-        self._folder = Path(self._scratch.name) / "scratch.git"
+        self._resources = ExitStack()
+        self._folder = Path()
 
     async def __aenter__(self) -> Self:
         """Make the repository that borrows."""
+        scratch = self._resources.enter_context(tempfile.TemporaryDirectory(prefix="gitops-bot-clone-"))
+        self._folder = Path(scratch) / "scratch.git"
         await self._git.run(
             self._folder, "init", "--quiet", "--bare", "--template=", "--initial-branch=none", str(self._folder)
         )
@@ -40,11 +42,9 @@ class LocalClone:
         (self._folder / "objects" / "info" / "alternates").write_bytes(bytes(borrowed) + b"\n")
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Remove it."""
-        self._scratch.cleanup()
+        self._resources.close()
 
     async def resolve(self, revision: str) -> str:
         """Give the commit that a revision names; GitError when it names none."""
