@@ -17,6 +17,7 @@ from gitops_bot.rules.failures import Arriving, Situation, run_findings
 from gitops_bot.rules.looks import Look, Side, look_at, problems
 from gitops_bot.rules.objects import UnreadableRenderError
 from gitops_bot.rules.origins import ORIGINS_BY_WEIGHT
+from gitops_bot.rules.verdict import has_effect
 from gitops_bot.rules.whole_objects import Judge
 
 __all__ = ["Arriving", "ComparisonInputs", "Side", "arriving_from", "kustomization_report", "moves"]
@@ -137,6 +138,7 @@ def _compared(row: KustomizationReport, inputs: ComparisonInputs, side: Side) ->
         findings += strange
     changes += [*deletions.changes]
     changes.sort(key=lambda change: ORIGINS_BY_WEIGHT.index(change.origin))
+    findings += _half_applied(findings, changes)
     return replace(
         row,
         state=_state(inputs, changes, findings),
@@ -144,6 +146,28 @@ def _compared(row: KustomizationReport, inputs: ComparisonInputs, side: Side) ->
         findings=tuple(dict.fromkeys([*findings, *deletions.findings])),
         notes=tuple(_notes(inputs)),
     )
+
+
+def _half_applied(findings: Iterable[Finding], changes: Iterable[ResourceChange]) -> Iterator[Finding]:
+    """Name what the controller applies before it meets what is refused: it goes stage by stage."""
+    refused = [_stage(finding.object) for finding in findings if finding.blocks and finding.object]
+    for change in changes:
+        early = change.operation in {Operation.CREATE, Operation.CHANGE} and has_effect(change)
+        if refused and early and _stage(change.object) < min(refused):
+            yield Finding(
+                "half-applied",
+                Severity.WARNING,
+                f"{change.object} is applied although the rest is refused.",
+                "Do not merge before everything is accepted, or be ready for half of it.",
+                object=change.object,
+            )
+
+
+def _stage(reference: ObjectReference) -> int:
+    """Return when the controller applies an object: definitions, then classes, then everything else."""
+    if reference.kind in {"CustomResourceDefinition", "Namespace", "ClusterRole"}:
+        return 0
+    return 1 if reference.kind.endswith("Class") else 2
 
 
 def _state(inputs: ComparisonInputs, changes: list[ResourceChange], findings: Iterable[Finding]) -> RowState:

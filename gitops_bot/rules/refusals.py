@@ -127,7 +127,7 @@ OF_OBJECTS = (
     # flux's own comparison writes a text such as "1" in stringData without its quotes; its controller does not.
     Refusal(
         "number-in-secret",
-        r"^dry-run failed[^:]*: failed to create typed patch object \([^)]*Kind=Secret\): (?:errors:)?\s+"
+        r"^dry-run failed[^:]*: failed to create typed patch object \([^)]*Kind=Secret\): (?:errors:)?\s*"
         r"\.stringData\.[^\n]*: expected string",
         "{object} could not be compared: flux cannot read numbers in stringData, even with quotes.",
         "Use data instead of stringData; if the value has quotes in git, the cluster accepts it.",

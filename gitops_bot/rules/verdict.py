@@ -13,7 +13,7 @@ _EFFECTIVE = {Origin.PULL_REQUEST, Origin.UNDONE}
 _UNSEEN = {RowState.REMOTE, RowState.NOT_ANALYSED}
 
 
-def verdict_of(rows: Iterable[KustomizationReport], findings: Iterable[Finding] = ()) -> Verdict:
+def cluster_verdict(rows: Iterable[KustomizationReport], findings: Iterable[Finding] = ()) -> Verdict:
     """Return the verdict of one cluster: its rows, and what was found about it as a whole. Never ``held``."""
     rows = tuple(rows)
     told = [*findings, *(finding for row in rows for finding in row.findings)]

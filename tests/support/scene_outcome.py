@@ -33,7 +33,8 @@ def _problems(
     after: Mapping[str, Any] | None,
 ) -> Iterator[str]:
     expected = change.operation if change and change.origin not in _SETTLED else None
-    if report.state is RowState.FAILING:
+    early = {finding.object for finding in report.findings if finding.code == "half-applied"}
+    if report.state is RowState.FAILING and reference not in early:
         # What is refused leaves everything as it was, but for the namespaces and definitions before it.
         expected = None
     if before is None and after is None:

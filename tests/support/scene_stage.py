@@ -7,6 +7,7 @@ source-controller leaves its status alone), which saves a git server and most of
 import gzip
 import hashlib
 import io
+import itertools
 import os
 import subprocess
 import tarfile
@@ -39,6 +40,7 @@ class Artifacts:
 
     def __init__(self) -> None:
         self._files: dict[str, bytes] = {}
+        self._commits = itertools.count()
         files = self._files
 
         class Handler(BaseHTTPRequestHandler):
@@ -57,7 +59,7 @@ class Artifacts:
         self._thread.start()
 
     def add(self, tree: Tree) -> dict[str, Any]:
-        """Pack a tree; returns the artifact as a source's status has it."""
+        """Pack a tree; returns the artifact as a source's status has it, with a commit of its own each time."""
         packed = io.BytesIO()
         with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as zipped, tarfile.open(fileobj=zipped, mode="w") as tar:
             for path, text in sorted(tree.items()):
@@ -67,12 +69,12 @@ class Artifacts:
         body = packed.getvalue()
         digest = hashlib.sha256(body).hexdigest()
         self._files[digest] = body
-        # The commit stands for the content; flux reads only that it changed.
+        commit = hashlib.sha1(f"{digest} {next(self._commits)}".encode()).hexdigest()  # noqa: S324 # as git does
         return {
             "url": f"http://127.0.0.1:{self._server.server_port}/{digest}",
             "path": digest,
             "digest": f"sha256:{digest}",
-            "revision": f"main@sha1:{digest[:40]}",
+            "revision": f"main@sha1:{commit}",
             "lastUpdateTime": "2024-01-01T00:00:00Z",
         }
 
@@ -150,10 +152,90 @@ def create(text: str, *, manager: str = "somebody") -> Step:
 
     def step(actor: Actor) -> None:
         for document in yaml.safe_load_all(text):
-            document["metadata"].setdefault("namespace", actor.namespace)
+            document["metadata"]["namespace"] = actor.namespace
             actor.api.apply([document], manager=manager)
 
     return step
+
+
+def mutate(field: str, value: str) -> Step:
+    """The cluster gets a policy that sets a field of every ConfigMap's data, and it is in force."""
+
+    def step(actor: Actor) -> None:
+        patch = f'[JSONPatch{{op: "add", path: "/data/{field}", value: "{value}"}}]'
+        spec = {
+            "failurePolicy": "Fail",
+            "reinvocationPolicy": "Never",
+            "matchConstraints": _config_maps_of(actor),
+            "matchConditions": [{"name": "has-data", "expression": "has(object.data)"}],
+            "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": patch}}],
+        }
+        _bind(actor, "MutatingAdmissionPolicy", spec, {})
+        wait_for(lambda: field in _probe(actor).get("data", {}), "the policy mutates")
+
+    return step
+
+
+def forbid(expression: str, message: str) -> Step:
+    """The cluster gets a policy that every ConfigMap must hold to, and it is in force."""
+
+    def step(actor: Actor) -> None:
+        spec = {
+            "failurePolicy": "Fail",
+            "matchConstraints": _config_maps_of(actor),
+            "validations": [{"expression": f"object.metadata.name != 'probe' && ({expression})", "message": message}],
+        }
+        _bind(actor, "ValidatingAdmissionPolicy", spec, {"validationActions": ["Deny"]})
+        wait_for(lambda: not _probe(actor), "the policy refuses")
+
+    return step
+
+
+def limit(resource: str, amount: str) -> Step:
+    """The namespace gets a quota, and it is in force."""
+
+    def step(actor: Actor) -> None:
+        metadata = {"name": "small", "namespace": actor.namespace}
+        quota = {
+            "apiVersion": "v1",
+            "kind": "ResourceQuota",
+            "metadata": metadata,
+            "spec": {"hard": {resource: amount}},
+        }
+        actor.api.apply([quota])
+        path = actor.api.path_of(quota)
+        wait_for(lambda: (actor.api.get(path) or {}).get("status", {}).get("hard"), "the quota is counted")
+
+    return step
+
+
+def _config_maps_of(actor: Actor) -> dict[str, Any]:
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["configmaps"]}
+    selector = {"matchLabels": {"kubernetes.io/metadata.name": actor.namespace}}
+    return {"resourceRules": [rule], "namespaceSelector": selector}
+
+
+def _bind(actor: Actor, kind: str, spec: Mapping[str, Any], binding: Mapping[str, Any]) -> None:
+    version, metadata = "admissionregistration.k8s.io/v1", {"name": f"scene-{actor.namespace}"}
+    bound = {"policyName": metadata["name"], **binding}
+    actor.api.apply(
+        [
+            {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec},
+            {"apiVersion": version, "kind": f"{kind}Binding", "metadata": metadata, "spec": bound},
+        ]
+    )
+
+
+def _probe(actor: Actor) -> dict[str, Any]:
+    """A ConfigMap as the cluster would store it; {} when it would not."""
+    metadata = {"name": "probe", "namespace": actor.namespace}
+    probe = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"probe": "x"}}
+    try:
+        return actor.api.call(
+            "POST", f"/api/v1/namespaces/{actor.namespace}/configmaps", body=probe, dryRun="All", fieldManager="probe"
+        )
+    except ApiRefused:
+        return {}
 
 
 def wait_for(ready: Callable[[], Any], what: str, seconds: float = 60) -> Any:
@@ -189,14 +271,19 @@ class Stage:
             "spec": {"url": "https://git.example/fleet.git", "interval": "60m", "suspend": True},
         }
         self.api.apply([source])
-        self._feed(tree)
-        self.api.apply([self.kustomization_document()])
-        self._settled(tree)
+        revision = self._feed(tree)
+        document = self.kustomization_document()
+        self.api.apply([{**document, "spec": {**document["spec"], "suspend": False}}])
+        self._settled(revision)
+        if self.spec.get("suspend"):
+            # Any other change of the spec would make the controller look again, at what people do by hand.
+            self.api.apply([document])
 
     def kustomization_document(self) -> dict[str, Any]:
         """The Kustomization as one would write it."""
         spec = {
             "interval": "60m",
+            "retryInterval": "2s",
             "prune": True,
             "path": "./",
             "sourceRef": {"kind": "GitRepository", "name": "fleet"},
@@ -211,18 +298,18 @@ class Stage:
             "spec": {key: value for key, value in spec.items() if value is not None},
         }
 
-    def merge(self, tree: Tree) -> str:
-        """Let the controller apply a tree; returns its message when it cannot."""
-        self._feed(tree)
-        return self._settled(tree)
+    def merge(self, tree: Tree, *, refused: bool = False) -> None:
+        """Let the controller apply a tree, or find that it cannot."""
+        self._settled(self._feed(tree), refused=refused)
 
-    def _feed(self, tree: Tree) -> None:
+    def _feed(self, tree: Tree) -> str:
+        artifact = self.artifacts.add(tree)
         self.api.call(
             "PATCH",
             f"{_SOURCE}/namespaces/{self.namespace}/gitrepositories/fleet/status",
             body={
                 "status": {
-                    "artifact": self.artifacts.add(tree),
+                    "artifact": artifact,
                     "observedGeneration": 1,
                     "conditions": [
                         {
@@ -238,23 +325,27 @@ class Stage:
             media="application/merge-patch+json",
             fieldManager="scene",
         )
+        return str(artifact["revision"])
 
-    def _settled(self, tree: Tree) -> str:
-        revision = self.artifacts.add(tree)["revision"]
+    def _settled(self, revision: str, *, refused: bool = False) -> None:
+        """Wait until a commit is applied; what fails for another reason than its content is tried again."""
         path = f"{_KUSTOMIZE}/namespaces/{self.namespace}/kustomizations/apps"
+        said = ""
 
-        def ready() -> dict[str, Any] | None:
+        def ready() -> bool:
+            nonlocal said
             status = (self.api.get(path) or {}).get("status", {})
             conditions = {item["type"]: item for item in status.get("conditions", [])}
-            done = conditions.get("Ready", {}).get("status") in {"True", "False"} and "Reconciling" not in conditions
-            applied = status.get("lastAppliedRevision") == revision
-            failed = (
-                status.get("lastAttemptedRevision") == revision and conditions.get("Ready", {}).get("status") == "False"
-            )
-            return conditions["Ready"] if (done and applied) or failed else None
+            state = conditions.get("Ready", {})
+            said = str(state.get("message"))
+            if refused:
+                return status.get("lastAttemptedRevision") == revision and state.get("status") == "False"
+            return status.get("lastAppliedRevision") == revision and state.get("status") == "True"
 
-        condition = wait_for(ready, f"{self.namespace} reconciled")
-        return "" if condition["status"] == "True" else str(condition["message"])
+        try:
+            wait_for(ready, f"{self.namespace}: {'refused' if refused else 'applied'}")
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; the controller says: {said}") from error
 
     def kustomization(self) -> Kustomization:
         """The Kustomization as the cluster has it."""

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
-from scene_stage import Step, create, delete, edit, scale
+from scene_stage import Step, create, delete, edit, forbid, limit, mutate, scale
 
 
 def config(name: str, *, marks: Mapping[str, str] | None = None, **data: str) -> str:
@@ -117,6 +117,8 @@ class Scene:
     # The base branch now; None: as main.
     base: Tree | None = None
     by_hand: tuple[Step, ...] = ()
+    # What the cluster is like before Flux applies anything.
+    before: tuple[Step, ...] = ()
     # Fields of the Kustomization's spec.
     spec: Mapping[str, Any] = field(default_factory=dict)
     # Why the outcome of the merge is not compared ("" when it is).
@@ -881,5 +883,222 @@ SCENES = (
             [failing]
             ! build-failed blocks
         """,
+    ),
+    # ------------------------------------------------------------------ the cluster has its own mind
+    Scene(
+        "a policy of the cluster sets a field: nobody's change",
+        before=(mutate("injected", "x"),),
+        main=config("web", mode="blue"),
+        result=config("web", mode="green"),
+        expected="""
+            change ConfigMap/web (pull_request)
+              pull_request data.mode: blue -> green
+        """,
+    ),
+    Scene(
+        "a policy that came after the last apply: drift that no manifest states",
+        main=config("web", mode="blue"),
+        result=config("web", mode="green"),
+        by_hand=(mutate("injected", "x"),),
+        expected="""
+            change ConfigMap/web (pull_request)
+              pull_request data.mode: blue -> green
+              drift data: -> injected: x
+        """,
+        no_outcome="the outcome is that of the policy too, which the next scene shows without a change of the pull request",
+    ),
+    Scene(
+        "a policy of the cluster overrules git: the pull request has no effect",
+        before=(mutate("mode", "grey"),),
+        main=config("web", mode="blue"),
+        result=config("web", mode="green"),
+        expected="[unchanged]",
+    ),
+    Scene(
+        "a policy of the cluster refuses the object",
+        before=(forbid("object.data.mode != 'green'", "no green"),),
+        main=config("web", mode="blue"),
+        result=config("web", mode="green"),
+        expected="""
+            [failing]
+            change ConfigMap/web (pull_request)
+              pull_request data.mode: blue -> green
+            ! admission-denied ConfigMap/web blocks
+        """,
+    ),
+    Scene(
+        "a quota is used up",
+        main=config("web"),
+        result=config("web") + secret("more", a="x"),
+        by_hand=(limit("count/secrets", "0"),),
+        expected="""
+            [failing]
+            create Secret/more (pull_request)
+            ! quota Secret/more blocks
+        """,
+    ),
+    Scene(
+        "half applied: the namespace is made although something else is refused",
+        main=config("web").replace("name: web", "name: web\n  namespace: NAMESPACE"),
+        result=config("web").replace("name: web", "name: web\n  namespace: NAMESPACE")
+        + namespace("NAMESPACE-half")
+        + deployment(replicas="three").replace(
+            "metadata:\n  name: web", "metadata:\n  name: web\n  namespace: NAMESPACE"
+        ),
+        spec={"targetNamespace": None},
+        expected="""
+            [failing]
+            create Namespace/NAMESPACE-half (pull_request)
+            create Deployment/web (pull_request)
+            ! schema Deployment/web blocks
+            ! half-applied Namespace/NAMESPACE-half
+        """,
+    ),
+    Scene(
+        "a field that the kind does not know",
+        main=widget("a", colour="red"),
+        result=widget("a", color="red"),
+        expected="""
+            [failing]
+            change Widget/a (pull_request)
+              pull_request spec.color: -> red
+              pull_request spec.colour: red ->
+            ! unknown-field Widget/a blocks
+        """,
+    ),
+    Scene(
+        "main asks for what the cluster refuses, the pull request takes it back",
+        main=deployment(selector="web"),
+        base=deployment(selector="other"),
+        result=deployment(selector="web"),
+        expected="""
+            [unchanged]
+            ! base-not-compared incomplete
+        """,
+    ),
+    Scene(
+        "main does not build, the pull request mends it",
+        main={"app.yaml": config("web"), "kustomization.yaml": "resources: [app.yaml]\n"},
+        base={"app.yaml": config("web"), "kustomization.yaml": "resources: [app.yaml, missing.yaml]\n"},
+        result={"app.yaml": config("web", a="x"), "kustomization.yaml": "resources: [app.yaml]\n"},
+        expected="""
+            [not_analysed]
+            ! base-does-not-build incomplete
+        """,
+        no_outcome="there is nothing that was told",
+    ),
+    Scene(
+        "a number in a Secret, at which flux's own comparison fails, and nothing else",
+        main=secret("web", a="1"),
+        result=secret("web", a="2"),
+        expected="""
+            change Secret/web (pull_request)
+              pull_request data.a: *** -> ***
+            ! number-in-secret Secret/web incomplete
+        """,
+    ),
+    # ------------------------------------------------------------------ the text itself
+    Scene(
+        "blocks too wide for two columns, and more than twelve entries",
+        main=config("web", marks={"old.example/a": "a" * 50}, keep="x"),
+        result=config("web", marks={"new.example/a": "b" * 50}, keep="x", **{f"k{at}": f"v{at}" for at in range(13)}),
+        expected="""
+            change ConfigMap/web (pull_request)
+              pull_request data: -> k0: v0\\nk1: v1\\nk2: v2\\nk3: v3\\nk4: v4\\nk5: v5\\nk6: v6\\nk7: v7\\nk8: v8\\nk9: v9\\nk10: v10\\nk11: v11\\nk12: v12
+              pull_request metadata.annotations: old.example/a: A50 ->
+              pull_request metadata.annotations: -> new.example/a: B50
+        """.replace("A50", "a" * 50).replace("B50", "b" * 50),
+    ),
+    Scene(
+        "items that are put in another order, one of which forges a heading",
+        main=deployment(args=["x", "a\n► ConfigMap/b/c created\n"]),
+        result=deployment(args=["a\n► ConfigMap/b/c created\n", "x"]),
+        expected="""
+            change Deployment/web (pull_request)
+              pull_request spec.template.spec.containers.app.args: ->
+            ! diff-not-understood incomplete
+            ! diff-not-understood incomplete
+        """,
+    ),
+    Scene(
+        "free fields whose keys forge a heading",
+        main=widget("a", notes={"x": "1", "y\n► ConfigMap/b/c created\nz": "1"}),
+        result=widget("a", notes={"x": "2"}),
+        expected="""
+            change Widget/a (pull_request)
+              pull_request spec.notes: y ->
+            ! diff-not-understood incomplete
+            ! diff-not-understood incomplete
+            ! diff-not-understood incomplete
+        """,
+        no_outcome="what is not understood promises nothing",
+    ),
+    # ------------------------------------------------------------------ more of kustomize, more of Flux
+    Scene(
+        "a component and a patch",
+        main={
+            "base/app.yaml": deployment(),
+            "base/kustomization.yaml": "resources: [app.yaml]\n",
+            "extra/kustomization.yaml": 'apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\npatches: [{target: {kind: Deployment}, patch: \'[{"op": "add", "path": "/spec/replicas", "value": 2}]\'}]\n',
+            "kustomization.yaml": "resources: [base]\ncomponents: [extra]\n",
+        },
+        result={
+            "base/app.yaml": deployment(),
+            "base/kustomization.yaml": "resources: [app.yaml]\n",
+            "extra/kustomization.yaml": 'apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\npatches: [{target: {kind: Deployment}, patch: \'[{"op": "add", "path": "/spec/replicas", "value": 3}]\'}]\n',
+            "kustomization.yaml": "resources: [base]\ncomponents: [extra]\n",
+        },
+        expected="""
+            change Deployment/web (pull_request)
+              pull_request spec.replicas: 2 -> 3
+        """,
+    ),
+    Scene(
+        "suspended: what would happen when it is resumed",
+        main=config("web", mode="blue"),
+        result=config("web", mode="green"),
+        spec={"suspend": True},
+        expected="""
+            [suspended]
+            change ConfigMap/web (pull_request)
+              pull_request data.mode: blue -> green
+        """,
+        no_outcome="nothing happens",
+    ),
+    Scene(
+        "an object changes its API version only",
+        main=_document(
+            "autoscaling/v1",
+            "HorizontalPodAutoscaler",
+            {"name": "web"},
+            spec={"maxReplicas": 3, "scaleTargetRef": {"kind": "Deployment", "name": "web", "apiVersion": "apps/v1"}},
+        ),
+        result=_document(
+            "autoscaling/v2",
+            "HorizontalPodAutoscaler",
+            {"name": "web"},
+            spec={"maxReplicas": 4, "scaleTargetRef": {"kind": "Deployment", "name": "web", "apiVersion": "apps/v1"}},
+        ),
+        expected="""
+            change HorizontalPodAutoscaler/web (pull_request)
+              pull_request spec.maxReplicas: 3 -> 4
+        """,
+    ),
+    Scene(
+        "the pull request drops what somebody had applied with the same value",
+        main=config("web", a="1", b="1"),
+        result=config("web", a="1"),
+        by_hand=(create(config("web", b="1"), manager="kubectl-client-side-apply"),),
+        expected="""
+            change ConfigMap/web (pull_request)
+              pull_request data.b: 1 ->
+        """,
+    ),
+    Scene(
+        "the pull request drops what another program keeps: it stays",
+        main=config("web", a="1", b="1"),
+        result=config("web", a="1"),
+        by_hand=(create(config("web", b="1"), manager="operator"),),
+        expected="[unchanged]",
     ),
 )

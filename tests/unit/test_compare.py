@@ -13,7 +13,7 @@ from gitops_bot.models.changes import FluxOutcome, Operation, Origin, OutcomeSta
 from gitops_bot.models.kustomizations import KustomizationId, ObjectReference
 from gitops_bot.models.reports import KustomizationReport, RowState, Verdict
 from gitops_bot.rules.compare import Arriving, ComparisonInputs, Side, arriving_from, kustomization_report, moves
-from gitops_bot.rules.verdict import verdict_of
+from gitops_bot.rules.verdict import cluster_verdict
 
 WEB = ObjectReference("ConfigMap", "apps", "web")
 
@@ -223,7 +223,7 @@ def test_a_base_that_does_not_build_creates_nothing() -> None:
     base = Side(failed("kustomize build failed: accumulating resources"))
     report = report_of(base, side(config_map("web"), "► ConfigMap/apps/web created\n"))
     assert (report.changes, report.state, codes(report)) == ((), RowState.NOT_ANALYSED, ["base-does-not-build"])
-    assert verdict_of([report]) is Verdict.INCOMPLETE
+    assert cluster_verdict([report]) is Verdict.INCOMPLETE
 
 
 def test_a_cluster_that_does_not_answer_says_nothing_about_the_pull_request() -> None:
@@ -233,7 +233,7 @@ def test_a_cluster_that_does_not_answer_says_nothing_about_the_pull_request() ->
     ):
         report = report_of(side(config_map("web")), Side(rendered(""), outcome), ("ConfigMap/web",))
         assert (report.changes, report.state, codes(report)) == ((), RowState.NOT_ANALYSED, ["cluster-unavailable"])
-        assert verdict_of([report]) is Verdict.INCOMPLETE
+        assert cluster_verdict([report]) is Verdict.INCOMPLETE
 
 
 def test_without_a_comparison_of_the_base_the_report_is_incomplete() -> None:
@@ -241,7 +241,7 @@ def test_without_a_comparison_of_the_base_the_report_is_incomplete() -> None:
     report = report_of(base, side(config_map("web", {"a": "2"}), value_change("web", "a", "9", "2")))
     assert summary(report) == ["change web pull_request"]
     assert codes(report) == ["base-not-compared"]
-    assert verdict_of([report]) is Verdict.INCOMPLETE
+    assert cluster_verdict([report]) is Verdict.INCOMPLETE
 
 
 def test_a_result_that_could_not_be_compared_is_told_from_the_files() -> None:
@@ -258,7 +258,7 @@ def test_a_result_that_could_not_be_compared_is_told_from_the_files() -> None:
         ("data.b", Origin.DRIFT),
     ]
     assert all(change.notes for change in report.changes)
-    assert verdict_of([report]) is Verdict.BLOCKED
+    assert cluster_verdict([report]) is Verdict.BLOCKED
 
 
 def test_a_render_that_is_no_yaml_is_a_finding() -> None:
@@ -285,7 +285,7 @@ def test_a_text_that_does_not_add_up_makes_the_report_incomplete(diff: str) -> N
         side(config_map("web", {"a": "1"})), side(config_map("web", {"a": "2"}), diff), ("ConfigMap/web",)
     )
     assert "diff-not-understood" in codes(report)
-    assert verdict_of([report]) is Verdict.INCOMPLETE
+    assert cluster_verdict([report]) is Verdict.INCOMPLETE
 
 
 # ------------------------------------------------------------------ rows
@@ -300,7 +300,7 @@ def test_rows_of_every_state() -> None:
     assert (suspended.state, bool(suspended.notes)) == (RowState.SUSPENDED, True)
     remote = report_of(side(text), side(text), kustomization=kustomization(kubeConfig={"secretRef": {"name": "x"}}))
     assert (remote.state, codes(remote)) == (RowState.REMOTE, ["remote"])
-    assert verdict_of([remote]) is Verdict.INCOMPLETE
+    assert cluster_verdict([remote]) is Verdict.INCOMPLETE
 
 
 def test_what_comes_along_is_waited_for() -> None:
@@ -311,7 +311,7 @@ def test_what_comes_along_is_waited_for() -> None:
     parent = arriving_from("apiVersion: v1\nkind: Namespace\nmetadata: {name: new}\n")
     waiting = report_of(side(""), Side(rendered(render), failed(message)), arriving=parent)
     assert (codes(waiting), waiting.state) == (["pending-namespace"], RowState.CHANGED)
-    assert verdict_of([waiting]) is Verdict.CHANGES
+    assert cluster_verdict([waiting]) is Verdict.CHANGES
     assert arriving_from("a: [") == Arriving()
 
 
@@ -334,11 +334,11 @@ def test_a_move_between_two_kustomizations_is_named_on_both_rows() -> None:
 def test_only_what_the_merge_makes_happen_is_an_effect(changes: list[Origin], verdict: Verdict) -> None:
     rows = [ResourceChange(WEB, Operation.CHANGE, origin) for origin in changes]
     report = replace(report_of(side(""), side("")), changes=tuple(rows))
-    assert verdict_of([report]) is verdict
+    assert cluster_verdict([report]) is verdict
 
 
 def test_the_diff_of_nothing_is_not_a_missing_diff() -> None:
     report = report_of(side(config_map("web")), Side(rendered(config_map("web", {"a": "1"}))))
     assert codes(report) == ["not-compared"]
-    assert verdict_of([report]) is Verdict.INCOMPLETE
+    assert cluster_verdict([report]) is Verdict.INCOMPLETE
     assert compared().usable
