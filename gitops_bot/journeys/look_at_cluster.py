@@ -20,6 +20,8 @@ from gitops_bot.rules.verdict import cluster_verdict
 
 log = telemetry.logger(__name__)
 
+# Code of the finding that says so.
+NOT_LOOKED_AT = "cluster-not-looked-at"
 # Different revisions that Kustomizations were applied from; more than this many would be a strange cluster.
 _MOST_APPLIED = 3
 
@@ -112,7 +114,7 @@ def _unguarded(cluster: str) -> Finding:
 
 def _unreached(cluster: str, error: Exception) -> Finding:
     return Finding(
-        "cluster-not-looked-at",
+        NOT_LOOKED_AT,
         Severity.WARNING,
         f"Cluster {cluster} was not looked at.",
         "gitops-bot tries again by itself; `gitops-bot check` tests the connection and the rights.",

@@ -22,6 +22,9 @@ from gitops_bot.views import slack_message
 
 log = telemetry.logger(__name__)
 
+# Seconds between two tries for a cluster that could not be reached.
+_BETWEEN_TRIES = 60.0
+
 
 async def poll_repositories(doors: Doors) -> None:
     """Look once at every repository that feeds a Kustomization of our clusters."""
@@ -69,12 +72,13 @@ async def _snapshots(doors: Doors) -> tuple[ClusterSnapshot, ...]:
 
 async def _poll_repository(doors: Doors, repository: Repository, branches: frozenset[str]) -> None:
     look = await doors.github.open_pull_requests(repository)
-    # A pull request into a branch that no source follows reaches no cluster of ours.
-    ours = [pull for pull in look.pull_requests if pull.base_ref in branches]
+    known = {record.pull_request.key: record for record in await doors.store.open_pull_requests(repository)}
+    # A pull request into a branch that no source follows reaches no cluster of ours; one that was turned
+    # to such a branch has a message that must say so.
+    ours = [pull for pull in look.pull_requests if pull.base_ref in branches or pull.key in known]
     tips = {
         branch: await doors.github.branch_tip(repository, branch) for branch in sorted({pull.base_ref for pull in ours})
     }
-    known = {record.pull_request.key: record for record in await doors.store.open_pull_requests(repository)}
     if await doors.store.first_listed_at(repository) is None:
         known |= await _first_look(doors, repository, ours, tips)
     for pull in ours:
@@ -123,7 +127,9 @@ async def _take_up(doors: Doors, pull: PullRequest, tip: str, record: PullReques
     ):
         record = replace(record, progress=Progress.WAITING)
         await doors.store.save_pull_request(record, now)
-    if record.progress is Progress.WAITING and pull.key not in doors.queue.busy_keys:
+    # A report that lacks a cluster waits to be made anew, but not at every tick.
+    too_soon = record.work_key == wanted and not _aged(record, now, _BETWEEN_TRIES)
+    if record.progress is Progress.WAITING and pull.key not in doors.queue.busy_keys and not too_soon:
         doors.queue.put(pull.key, partial(review_pull_request, doors, pull.key))
 
 

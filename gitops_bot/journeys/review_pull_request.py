@@ -16,6 +16,7 @@ from gitops_bot.errors import (
     StoreError,
 )
 from gitops_bot.journeys.keys import message_key, work_key
+from gitops_bot.journeys.look_at_cluster import NOT_LOOKED_AT
 from gitops_bot.journeys.look_at_pull_request import look_at_pull_request
 from gitops_bot.journeys.ports import Doors
 from gitops_bot.journeys.progress_board import ProgressBoard
@@ -70,8 +71,11 @@ async def _review(doors: Doors, record: PullRequestRecord) -> None:
     record = await _keep(doors, record, report)
     if board.shown or _worth_a_message(report):
         await tell_newest_report(doors, pull.key)
-    # Only now: a kill before this line makes the next start tell it (again, as an edit).
-    await doors.store.save_pull_request(replace(record, progress=Progress.REPORTED), doors.clock())
+    # Only now: a kill before this line makes the next start tell it (again, as an edit). A cluster that
+    # could not be looked at keeps it waiting.
+    lacks = any(finding.code == NOT_LOOKED_AT for cluster in report.clusters for finding in cluster.findings)
+    progress = Progress.WAITING if lacks else Progress.REPORTED
+    await doors.store.save_pull_request(replace(record, progress=progress), doors.clock())
     for cluster in report.clusters:
         telemetry.reports.labels(cluster.cluster, cluster.verdict).inc()
 
@@ -110,10 +114,16 @@ def _same_content(before: Report, now: Report) -> bool:
 
 
 def _worth_a_message(report: Report) -> bool:
-    """Whether it touches anything here: rows that only say "unchanged" do not."""
+    """Whether it touches anything here, as far as is known.
+
+    Rows that only say "unchanged" do not; nor does a cluster that was not looked at: the channel
+    hears of that once, not for each pull request.
+    """
 
     def says_something(cluster: ClusterReport) -> bool:
-        return bool(cluster.findings) or any(row.state is not RowState.UNCHANGED for row in cluster.rows)
+        return any(finding.code != NOT_LOOKED_AT for finding in cluster.findings) or any(
+            row.state is not RowState.UNCHANGED for row in cluster.rows
+        )
 
     return any(says_something(cluster) for cluster in report.clusters)
 
