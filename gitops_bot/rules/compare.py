@@ -46,6 +46,8 @@ class ComparisonInputs:
     result_by_live_spec: Side | None = None
     # Objects as they are in the cluster (managedFields included), those that are known.
     live_objects: Mapping[ObjectReference, Mapping[str, Any]] = field(default_factory=dict)
+    # Objects that were looked for in the cluster and are not there.
+    absent: frozenset[ObjectReference] = frozenset()
     arriving: Arriving = field(default_factory=Arriving)
     # Why it was looked at; goes into the report.
     reason: str = ""
@@ -121,7 +123,7 @@ def _compared(row: KustomizationReport, inputs: ComparisonInputs, side: Side) ->
     findings = [*refused, *_base_diff_findings(inputs, refused, situation)]
     for look in filter(None, (base, result, applied)):
         findings += problems(look, inputs.kustomization.inventory)
-    evidence = Evidence(base, applied, inputs.live_objects)
+    evidence = Evidence(base, applied, inputs.live_objects, inputs.absent)
     deletions = _deletions(inputs, result, evidence)
     judge = Judge(
         base,
@@ -129,6 +131,7 @@ def _compared(row: KustomizationReport, inputs: ComparisonInputs, side: Side) ->
         applied,
         frozenset(inputs.kustomization.inventory),
         inputs.live_objects,
+        inputs.absent,
         _recreated(refused, result),
     )
     changes = []
@@ -306,7 +309,7 @@ def _removed(row: KustomizationReport, inputs: ComparisonInputs) -> Kustomizatio
         applied = look_at(inputs.applied) if inputs.applied and inputs.applied.build.usable else None
     except UnreadableRenderError:
         base, applied = Look(complete=False), None
-    evidence = Evidence(base, applied, inputs.live_objects)
+    evidence = Evidence(base, applied, inputs.live_objects, inputs.absent)
     deletions = removed_with(inputs.kustomization, evidence)
     changes = tuple(replace(change, origin=Origin.PULL_REQUEST) for change in deletions.changes)
     return replace(row, state=RowState.REMOVED, changes=changes, findings=deletions.findings)

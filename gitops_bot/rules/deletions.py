@@ -35,9 +35,12 @@ class Evidence:
     base: Look
     applied: Look | None
     live_objects: Mapping[ObjectReference, Mapping[str, Any]]
+    absent: frozenset[ObjectReference]
 
     def gone(self, reference: ObjectReference) -> bool:
         """Whether somebody deleted it by hand already."""
+        if reference in self.absent:
+            return True
         return self.base.state(reference) == "created" and not self._forced(reference)
 
     def _forced(self, reference: ObjectReference) -> bool:

@@ -97,6 +97,18 @@ def field_origin(path: Path, base: View, result: View, applied: View | None, sha
     return Origin.PULL_REQUEST if agrees_with_applied else Origin.UNDONE
 
 
+def moved(base: View, result: View, shape: Shape) -> bool:
+    """Whether two diffs contradict each other: a field that both renders state alike, and one diff calls changed."""
+    if not (base.known and result.known):
+        return False
+    for path in _candidates(base, result, shape):
+        b, r = shape.value(base.value, path), shape.value(result.value, path)
+        alike = b is not MISSING and same(b, r)
+        if alike and (base.expansion.about(path) is None) != (result.expansion.about(path) is None):
+            return True
+    return False
+
+
 def weightiest(origins: Iterable[Origin]) -> Origin:
     """Return the origin of an object whose fields have these; not for none."""
     return min(origins, key=ORIGINS_BY_WEIGHT.index)

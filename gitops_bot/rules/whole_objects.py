@@ -14,11 +14,12 @@ from gitops_bot.models.reports import Finding
 from gitops_bot.rules.fields import Shape, same
 from gitops_bot.rules.looks import Look, not_understood
 from gitops_bot.rules.objects import body_of, marked
-from gitops_bot.rules.origins import View, field_changes, weightiest
+from gitops_bot.rules.origins import View, field_changes, moved, weightiest
 from gitops_bot.rules.takeover import losses, with_losses
 
 _TAKEN_OVER = "exists already without Flux; it takes the object over"
 _UNSEEN = "flux shows no single field of this change"
+_MOVED = "it changed while it was looked at, or the cluster sets a field depending on others; look again to be sure"
 _NOT_COMPARED = "not compared with the cluster, because flux could not finish; told from the files alone"
 
 
@@ -31,6 +32,7 @@ class Judge:
     applied: Look | None
     inventory: frozenset[ObjectReference]
     live_objects: Mapping[ObjectReference, Mapping[str, Any]]
+    absent: frozenset[ObjectReference] = frozenset()
     # The references that spec.force or the annotation lets Flux delete and make anew.
     recreated: frozenset[ObjectReference] = frozenset()
 
@@ -82,8 +84,8 @@ class _Case:
     @property
     def exists(self) -> bool:
         """Whether the cluster has it, as far as can be told."""
-        if self.reference in self.judge.live_objects:
-            return True
+        if self.reference in self.judge.live_objects or self.reference in self.judge.absent:
+            return self.reference in self.judge.live_objects
         in_inventory = self.reference in self.judge.inventory
         states = [
             (self.judge.base.state(self.reference), self.base.value),
@@ -157,6 +159,7 @@ def _silent(view: View) -> View:
 def _changed(case: _Case, state: str) -> ResourceChange | None:
     fields = field_changes(case.base, case.result, case.applied, case.shape)
     notes = [_NOT_COMPARED] if state == "unknown" else []
+    notes += [_MOVED] if moved(case.base, case.result, case.shape) else []
     if case.base.value is None:
         return _arrived(case, state, fields)
     if not fields:

@@ -57,9 +57,9 @@ def test_scene(
     base = stage.look(tree(scene.main if scene.base is None else scene.base, namespace), "base")
     result = stage.look(tree(scene.result, namespace), "result")
     applied = None if scene.base is None else stage.look(main, "main")
-    before = stage.live_objects(base, result)
+    before, absent = stage.live_objects(base, result)
     report = kustomization_report(
-        ComparisonInputs(stage.kustomization(), base, result, applied=applied, live_objects=before)
+        ComparisonInputs(stage.kustomization(), base, result, applied=applied, live_objects=before, absent=absent)
     )
     expected = textwrap.dedent(scene.expected).replace("NAMESPACE", namespace).strip()
     assert described(report) == expected
@@ -67,7 +67,7 @@ def test_scene(
     if scene.no_outcome:
         return
     stage.merge(tree(scene.result, namespace), refused=report.state is RowState.FAILING)
-    assert unexplained(report, before, stage.live_objects(base, result)) == []
+    assert unexplained(report, before, stage.live_objects(base, result)[0]) == []
 
 
 def described(report: KustomizationReport) -> str:

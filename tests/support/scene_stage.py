@@ -392,8 +392,8 @@ class Stage:
             return FluxOutcome(OutcomeStatus.CHANGED, text)
         return FluxOutcome(OutcomeStatus.FAILED, text, message)
 
-    def live_objects(self, *sides: Side) -> dict[ObjectReference, dict[str, Any]]:
-        """Everything that the cluster has of what the sides and the inventory name."""
+    def live_objects(self, *sides: Side) -> tuple[dict[ObjectReference, dict[str, Any]], frozenset[ObjectReference]]:
+        """Everything that the cluster has of what the sides and the inventory name, and what it has not."""
         references = set(self.kustomization().inventory)
         versions: dict[ObjectReference, str] = {}
         for side in sides:
@@ -405,7 +405,7 @@ class Stage:
             live = self._read(reference, versions.get(reference))
             if live is not None:
                 found[reference] = live
-        return found
+        return found, frozenset(references - found.keys())
 
     def _read(self, reference: ObjectReference, version: str | None) -> dict[str, Any] | None:
         known = version or next(version for version, kinds in _VERSIONS.items() if reference.kind in kinds)

@@ -822,6 +822,13 @@ SCENES = (
         """,
     ),
     Scene(
+        "an object with Flux's force that somebody deleted: made anew, not recreated",
+        main=config("web") + deployment("lost", marks=FORCE),
+        result=config("web") + deployment("lost", marks=FORCE),
+        by_hand=(delete("Deployment/lost"),),
+        expected="create Deployment/lost (drift)",
+    ),
+    Scene(
         "a type that the schema does not know, which does not hide a deletion",
         main=deployment() + config("old"),
         result=deployment(replicas="three"),

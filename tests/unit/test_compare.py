@@ -117,6 +117,15 @@ def test_what_the_api_server_derives_from_the_pull_request_is_the_pull_requests(
     assert {field.origin for field in report.changes[0].fields} == {Origin.PULL_REQUEST}
 
 
+def test_two_diffs_that_contradict_each_other_are_named() -> None:
+    """Both renders state the field alike, and only the later look sees it changed: live moved in between."""
+    text = config_map("web", {"a": "1", "b": "1"})
+    report = report_of(side(text), side(config_map("web", {"a": "1", "b": "2"}), value_change("web", "a", "9", "1")))
+    (change,) = report.changes
+    assert change.fields[0].origin is Origin.DRIFT
+    assert len(change.notes) == 1
+
+
 def test_the_generation_is_no_change() -> None:
     block = dyff_text.Block("± value change", ("1",), ("2",))
     diff = dyff_text.diffed_object(str(WEB), [dyff_text.difference("metadata.generation", [block])])
