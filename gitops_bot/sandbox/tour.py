@@ -25,6 +25,7 @@ from gitops_bot.sandbox.observer import Observer, SeenMessage, until
 Say = Callable[[str], None]
 
 _DEPLOYMENT = "/apis/apps/v1/namespaces/podinfo/deployments/podinfo"
+_CONFIG = "/api/v1/namespaces/podinfo/configmaps/podinfo"
 _REFUSED_DEPLOYMENT = "/apis/apps/v1/namespaces/web/deployments/web"
 _SOURCE = "/apis/source.toolkit.fluxcd.io/v1/namespaces/flux-system/gitrepositories/flux-system"
 _IMAGE = "ghcr.io/stefanprodan/podinfo"
@@ -38,6 +39,7 @@ _SELECTOR = """\
       labels:
         app.kubernetes.io/name: {name}
 """
+_TABLE_WIDTH = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,10 @@ _REFUSED = Story(
 )
 
 
+def _setting(version: str) -> str:
+    return f"PODINFO_CACHE_{version.replace('.', '_')}"
+
+
 def stories(fleet: Path) -> Mapping[str, Story]:
     """Give the three, by name, for the fleet as it is now: an earlier tour may have moved podinfo on."""
     found = _VERSION.search((fleet / "apps/base/podinfo/deployment.yaml").read_text(encoding="utf-8"))
@@ -76,10 +82,7 @@ def stories(fleet: Path) -> Mapping[str, Story]:
         "The release notes promise faster starts. A setting for its cache comes with it.",
         {
             "apps/base/podinfo/deployment.yaml": (f"{_IMAGE}:{old}", f"{_IMAGE}:{new}"),
-            "apps/base/podinfo/config.yaml": (
-                "data:\n",
-                f"data:\n  PODINFO_CACHE_{new.replace('.', '_')}: tcp://cache:6379\n",
-            ),
+            "apps/base/podinfo/config.yaml": ("\ndata:\n", f"\ndata:\n  {_setting(new)}: tcp://cache:6379\n"),
         },
     )
     return {"change": change, "readme": _README, "refused": _REFUSED}
@@ -170,22 +173,27 @@ class Tour:
         """Rows about what the messages say; gives the one about the real change."""
         number = self._opened.numbers["change"]
         old, new = self._versions()
-        words = ("podinfo", "Deployment", old, new)
-        # Drift may be told in a file, which Slack shows a moment later than the message.
-        everything = (*words, "drift", BY_HAND)
-        messages = await self._wait_message(world, number, lambda message: message.says(*everything))
+        words = ("podinfo", "Deployment", old, new, "ConfigMap", _setting(new))
+        # The drift may stand in a file that follows the message.
+        messages = await self._wait_message(world, number, lambda message: message.says(*words, "drift", BY_HAND))
         self._row(f"#{number}, a real change: messages", "1", len(messages), held=len(messages) == 1)
         told = messages[0] if messages else None
         self._row(
             "  says what changes",
-            f"Deployment podinfo, {old} to {new}",
-            _quote(told, new),
+            f"Deployment podinfo, {old} to {new}; ConfigMap, {_setting(new)}",
+            f"{_quote(told, f":{new}")} | {_quote(told, _setting(new))}",
             held=told is not None and told.says(*words),
         )
         self._row(
-            "  tells the drift apart",
+            "  counts only that",
+            "2 objects",
+            _quote(told, "2 objects"),
+            held=told is not None and told.says("2 objects"),
+        )
+        self._row(
+            "  tells what it found changed by hand",
             f"drift: {BY_HAND}",
-            _quote(told, "drift"),
+            _quote(told, BY_HAND),
             held=told is not None and told.says("drift", BY_HAND),
         )
         buttons = sorted(told.buttons) if told else []
@@ -272,13 +280,17 @@ class Tour:
         asked = {"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": f"tour of #{number}"}}}
         world.cluster.patch(_SOURCE, asked, manager="flux")
 
-        async def image() -> str:
-            found = world.cluster.get(_DEPLOYMENT)
-            return str(found["spec"]["template"]["spec"]["containers"][0]["image"]) if found else "gone"
+        async def applied() -> str:
+            deployment, config = world.cluster.get(_DEPLOYMENT), world.cluster.get(_CONFIG)
+            if deployment is None or config is None:
+                return "gone"
+            image = deployment["spec"]["template"]["spec"]["containers"][0]["image"]
+            return f"{image}, {setting}={config['data'].get(setting)}"
 
-        new = self._opened.new
-        seen = await until(image, lambda name: name == new, seconds=self._patience)
-        self._row("After the merge: podinfo in the cluster", new, seen, held=seen == new)
+        setting = _setting(self._versions()[1])
+        expected = f"{self._opened.new}, {setting}=tcp://cache:6379"
+        seen = await until(applied, lambda found: found == expected, seconds=self._patience)
+        self._row("After the merge: podinfo in the cluster", expected, seen, held=seen == expected)
 
     async def _still_one_message(self, world: Observer) -> None:
         """Count last, when whatever comes too late or twice is there."""
@@ -339,6 +351,9 @@ def _quote(message: SeenMessage | None, word: str) -> str:
 
 def print_table(rows: Iterable[Row], console: Console) -> None:
     """Print what was expected and what was seen."""
+    if not console.is_terminal:
+        # A log has no edge: nothing is folded that need not be.
+        console.width = _TABLE_WIDTH
     table = Table("", "what", "expected", "seen")
     count = failed = 0
     for row in rows:

@@ -29,7 +29,11 @@ def says(title: str) -> str | None:
     if found is None:
         return None
     old, new = f"{found[1]}.{int(found[2]) - 1}", f"{found[1]}.{found[2]}"
-    return f"Deployment podinfo: image {old} → {new}\ndrift that was there: PODINFO_UI_MESSAGE Maintenance until noon"
+    key = f"PODINFO_CACHE_{new.replace('.', '_')}"
+    return (
+        f"2 objects change\nDeployment podinfo: image {old} → {new}\nConfigMap podinfo: {key} added\n"
+        "drift that was there: PODINFO_UI_MESSAGE Maintenance until noon"
+    )
 
 
 class CannedBot:
