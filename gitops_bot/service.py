@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any, cast
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -38,6 +39,9 @@ from gitops_bot.store import Store, open_store
 from gitops_bot.web.health import serve_health
 
 log = telemetry.logger(__name__)
+
+# Name of the keepsake.
+_VALIDATORS = "github validators"
 
 
 def _now() -> datetime:
@@ -139,7 +143,7 @@ def settings_digest(settings: Settings) -> str:
 
 
 @asynccontextmanager
-async def open_doors(settings: Settings) -> AsyncIterator[tuple[Doors, SlackDoor, Store]]:
+async def open_service(settings: Settings) -> AsyncIterator["Service"]:
     """Build everything that the service needs, and close it afterwards, last opened first."""
     if settings.slack is None:
         raise SettingsError("slack is missing. For example: slack: {channel: C0123456789, bot_token_file: /…}")
@@ -148,6 +152,7 @@ async def open_doors(settings: Settings) -> AsyncIterator[tuple[Doors, SlackDoor
         stack.push_async_callback(store.close)
         eyes = await stack.enter_async_context(open_eyes(settings))
         slack = SlackDoor(settings.slack, settings.network)
+        stack.push_async_callback(slack.stop)
         queue = await stack.enter_async_context(InProcessQueue(concurrency=settings.review.concurrency))
         doors = Doors(
             **{name: getattr(eyes, name) for name in Eyes.__dataclass_fields__},
@@ -161,14 +166,18 @@ async def open_doors(settings: Settings) -> AsyncIterator[tuple[Doors, SlackDoor
             channel=settings.slack.channel,
             settings_digest=settings_digest(settings),
         )
-        yield doors, slack, store
+        github = cast("GitHubDoor", eyes.github)
+        github.import_validators(await store.keepsake(_VALIDATORS))
+        yield Service(settings, doors, github=github, slack=slack, store=store)
 
 
 class Service:
     """The ticks, and what they say of themselves."""
 
-    def __init__(self, settings: Settings, doors: Doors, slack: SlackDoor, store: Store) -> None:
+    def __init__(self, settings: Settings, doors: Doors, *, github: GitHubDoor, slack: SlackDoor, store: Store) -> None:
         self._settings = settings
+        self._github = github
+        self._kept_validators: dict[str, Any] = {}
         self._doors = doors
         self._slack = slack
         self._store = store
@@ -176,7 +185,7 @@ class Service:
 
     def problems(self) -> dict[str, str]:
         """Name what keeps the service from its work; empty when it is ready."""
-        found = {}
+        found: dict[str, str] = {}
         longest = timedelta(seconds=max(120.0, 4 * self._settings.watch.interval))
         if self._last_poll is None:
             found["poll"] = "no repository has been looked at yet"
@@ -191,6 +200,14 @@ class Service:
         await carry_out_waiting_clicks(self._doors)
         await poll_repositories(self._doors)
         self._last_poll = _now()
+        await self._keep_validators()
+
+    async def _keep_validators(self) -> None:
+        """Let a restart go on with GitHub's ETags, so that it costs nothing of the rate limit."""
+        validators = self._github.export_validators()
+        if validators != self._kept_validators:
+            await self._store.keep(_VALIDATORS, validators)
+            self._kept_validators = validators
 
     async def prove_guards(self) -> None:
         """Prove anew that writes of the *diff* identity are refused."""
@@ -203,7 +220,9 @@ class Service:
         log.info("old reports and clicks are deleted", rows=gone)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Tick until ``stop``."""
+        """Listen and tick until ``stop``."""
+        await self._slack.start(partial(receive_click, self._doors))
+        log.info("started", clusters=[cluster.name for cluster in self._doors.clusters])
         scheduler = AsyncIOScheduler(timezone=UTC)
         # A late tick is still a tick, and two at once are one (APScheduler's own default gives up after 1 s).
         every = partial(scheduler.add_job, trigger="interval", misfire_grace_time=None, coalesce=True, max_instances=1)
@@ -238,13 +257,9 @@ async def run_service(settings: Settings) -> None:
     stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
-    async with open_doors(settings) as (doors, slack, store):
-        service = Service(settings, doors, slack, store)
-        async with serve_health(settings.web.host, settings.web.port, service.problems):
-            await slack.start(partial(receive_click, doors))
-            try:
-                log.info("started", clusters=[cluster.name for cluster in doors.clusters])
-                await service.run(stop)
-            finally:
-                await slack.stop()
+    async with (
+        open_service(settings) as service,
+        serve_health(settings.web.host, settings.web.port, service.problems),
+    ):
+        await service.run(stop)
     log.info("stopped")

@@ -128,7 +128,7 @@ async def _take_up(doors: Doors, pull: PullRequest, tip: str, record: PullReques
         record = replace(record, progress=Progress.WAITING)
         await doors.store.save_pull_request(record, now)
     # A report that lacks a cluster waits to be made anew, but not at every tick.
-    too_soon = record.work_key == wanted and not _aged(record, now, _BETWEEN_TRIES)
+    too_soon = record.lacks_a_cluster and record.work_key == wanted and not _aged(record, now, _BETWEEN_TRIES)
     if record.progress is Progress.WAITING and pull.key not in doors.queue.busy_keys and not too_soon:
         doors.queue.put(pull.key, partial(review_pull_request, doors, pull.key))
 

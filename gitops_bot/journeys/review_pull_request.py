@@ -75,7 +75,7 @@ async def _review(doors: Doors, record: PullRequestRecord) -> None:
     # could not be looked at keeps it waiting.
     lacks = any(finding.code == NOT_LOOKED_AT for cluster in report.clusters for finding in cluster.findings)
     progress = Progress.WAITING if lacks else Progress.REPORTED
-    await doors.store.save_pull_request(replace(record, progress=progress), doors.clock())
+    await doors.store.save_pull_request(replace(record, progress=progress, lacks_a_cluster=lacks), doors.clock())
     for cluster in report.clusters:
         telemetry.reports.labels(cluster.cluster, cluster.verdict).inc()
 
@@ -104,7 +104,15 @@ async def _keep(doors: Doors, record: PullRequestRecord, report: Report) -> Pull
     report_id = record.report_id if same else secrets.token_urlsafe(12)
     work = work_key(doors, pull, record.base_tip)
     await doors.store.save_report(StoredReport(report_id, report), work)
-    kept = replace(record, work_key=work, report_id=report_id, looked_at=report.looked_at, failures=0, problem="")
+    kept = replace(
+        record,
+        work_key=work,
+        report_id=report_id,
+        looked_at=report.looked_at,
+        failures=0,
+        problem="",
+        lacks_a_cluster=False,
+    )
     await doors.store.save_pull_request(kept, doors.clock())
     return kept
 

@@ -35,8 +35,8 @@ class PullRequestRecord:
     # Digest of head, base tip, clusters and settings of the newest report; "" before the first.
     work_key: str = ""
     report_id: str = ""
-    # What the newest report rests on beyond commits; equal: the report may be carried over.
-    evidence: str = ""
+    # A cluster could not be looked at: the newest report is shown, and made anew soon.
+    lacks_a_cluster: bool = False
     looked_at: datetime | None = None
     failures: int = 0
     problem: str = ""

@@ -78,28 +78,18 @@ class Store:
 
     async def remember_first_list(self, repository: Repository, at: datetime) -> None:
         """Write down that the first look at a repository is over."""
-        async with self._transaction() as connection:
-            statement = self._insert(tables.repositories).values(
-                key=repository.key, full_name=str(repository), first_listed_at=at, validators={}
-            )
-            await connection.execute(
-                statement.on_conflict_do_update(index_elements=["key"], set_={"first_listed_at": at})
-            )
+        await self._put(
+            tables.repositories, {"key": repository.key, "full_name": str(repository), "first_listed_at": at}
+        )
 
-    async def validators(self, repository: Repository) -> Mapping[str, Any]:
-        """What GitHub's conditional requests for this repository continue from."""
-        row = await self._first(tables.repositories, tables.repositories.c.key == repository.key)
-        return dict(row.validators) if row else {}
+    async def keepsake(self, name: str) -> Mapping[str, Any]:
+        """What was kept under a name; empty when nothing was."""
+        row = await self._first(tables.keepsakes, tables.keepsakes.c.name == name)
+        return dict(row.content) if row else {}
 
-    async def remember_validators(self, repository: Repository, validators: Mapping[str, Any]) -> None:
-        """Keep them over a restart."""
-        async with self._transaction() as connection:
-            statement = self._insert(tables.repositories).values(
-                key=repository.key, full_name=str(repository), validators=dict(validators)
-            )
-            await connection.execute(
-                statement.on_conflict_do_update(index_elements=["key"], set_={"validators": dict(validators)})
-            )
+    async def keep(self, name: str, content: Mapping[str, Any]) -> None:
+        """Keep a JSON object over a restart."""
+        await self._put(tables.keepsakes, {"name": name, "content": dict(content)})
 
     # Pull requests
 
@@ -132,7 +122,7 @@ class Store:
                 "progress": record.progress.value,
                 "work_key": record.work_key,
                 "report_id": record.report_id,
-                "evidence": record.evidence,
+                "lacks_a_cluster": record.lacks_a_cluster,
                 "looked_at": record.looked_at,
                 "failures": record.failures,
                 "problem": record.problem,
@@ -278,7 +268,7 @@ def _record(row: Row[Any]) -> PullRequestRecord:
         progress=Progress(row.progress),
         work_key=row.work_key,
         report_id=row.report_id,
-        evidence=row.evidence,
+        lacks_a_cluster=row.lacks_a_cluster,
         looked_at=row.looked_at,
         failures=row.failures,
         problem=row.problem,

@@ -44,8 +44,14 @@ repositories = Table(
     Column("full_name", String, nullable=False),
     # When the pull requests that were open at the first look have been listed in one message.
     Column("first_listed_at", Moment),
-    # ETags and last answers of GitHub, so that a restart costs nothing of the rate limit.
-    Column("validators", JSON, nullable=False),
+)
+
+# What a door wants back after a restart, by its name: GitHub's ETags with the last answers.
+keepsakes = Table(
+    "keepsakes",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("content", JSON, nullable=False),
 )
 
 pull_requests = Table(
@@ -60,7 +66,7 @@ pull_requests = Table(
     Column("progress", String, nullable=False),
     Column("work_key", String, nullable=False),
     Column("report_id", String, nullable=False),
-    Column("evidence", Text, nullable=False),
+    Column("lacks_a_cluster", Boolean, nullable=False),
     Column("looked_at", Moment),
     Column("failures", Integer, nullable=False),
     Column("problem", Text, nullable=False),

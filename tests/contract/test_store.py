@@ -133,13 +133,14 @@ async def test_a_click_carried_out_twice_is_one_decision(store: Store) -> None:
     assert (await store.decisions(PULL.key))[0] == decision
 
 
-async def test_the_first_list_and_the_validators_do_not_touch_each_other(store: Store) -> None:
-    assert await store.first_listed_at(FLEET) is None
-    await store.remember_validators(FLEET, {"/pulls": {"etag": 'W/"1"'}})
+async def test_the_first_list_is_remembered_and_so_are_keepsakes(store: Store) -> None:
     assert await store.first_listed_at(FLEET) is None
     await store.remember_first_list(FLEET, NOW)
     assert await store.first_listed_at(FLEET) == NOW
-    assert await store.validators(FLEET) == {"/pulls": {"etag": 'W/"1"'}}
+    assert await store.keepsake("github") == {}
+    await store.keep("github", {"/pulls": {"etag": 'W/"1"'}})
+    await store.keep("github", {"/pulls": {"etag": 'W/"2"'}})
+    assert await store.keepsake("github") == {"/pulls": {"etag": 'W/"2"'}}
 
 
 async def test_retention_deletes_old_reports_and_clicks_but_not_what_is_shown_or_waits(store: Store) -> None:

@@ -58,6 +58,12 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_effects_changed_at"), ["changed_at"], unique=False)
 
     op.create_table(
+        "keepsakes",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("content", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_keepsakes")),
+    )
+    op.create_table(
         "pull_requests",
         sa.Column("key", sa.String(), nullable=False),
         sa.Column("repository", sa.String(), nullable=False),
@@ -68,7 +74,7 @@ def upgrade() -> None:
         sa.Column("progress", sa.String(), nullable=False),
         sa.Column("work_key", sa.String(), nullable=False),
         sa.Column("report_id", sa.String(), nullable=False),
-        sa.Column("evidence", sa.Text(), nullable=False),
+        sa.Column("lacks_a_cluster", sa.Boolean(), nullable=False),
         sa.Column("looked_at", Moment(timezone=True), nullable=True),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("problem", sa.Text(), nullable=False),
@@ -102,6 +108,5 @@ def upgrade() -> None:
         sa.Column("key", sa.String(), nullable=False),
         sa.Column("full_name", sa.String(), nullable=False),
         sa.Column("first_listed_at", Moment(timezone=True), nullable=True),
-        sa.Column("validators", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_repositories")),
     )
