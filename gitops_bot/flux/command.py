@@ -24,11 +24,9 @@ _OUT_OF_MEMORY = re.compile(
 _CRASH = re.compile(r"^(?:panic: |fatal error: |runtime: |SIG[A-Z]+: )", re.MULTILINE)
 # Run-level failures that say nothing about the files. They begin the message: what follows may quote them.
 _UNREACHABLE = re.compile(
-    r"✗ (?:failed to get kustomization object: |failed to get server groups|failed to get API group resources|unable to"
-    r" get)(?!.*not found)[^\n]*?(?:connection refused|Unauthorized|i/o timeout|no route to host|timeout|EOF"
-    r"|connection reset|server is currently unable|Too many requests|etcdserver|context deadline exceeded|x509:)"
-    r"|✗ (?:failed to get server groups|failed to get API group resources)"
-    r"|✗ [^\n]*: dial tcp [^\n]*connect: (?:connection refused|no route to host|network is unreachable)"
+    r"✗ (?:failed to get kustomization object: )?(?:failed to get (?:server groups|API group resources)|Get \"http"
+    r"|the server (?:has asked for|is currently unable|was unable)|Unauthorized|Too many requests|etcdserver:"
+    r"|context deadline exceeded|client rate limiter)"
 )
 # For large Kustomizations: the default of 50 requests a second is what they would wait for.
 _REQUESTS_PER_SECOND = 200
@@ -64,23 +62,25 @@ def arguments(operation: str, kustomization: Kustomization, folder: RunFolder, l
     ]
 
 
-def kustomization_file(kustomization: Kustomization, variables: Mapping[str, str]) -> dict[str, Any]:
+def kustomization_file(kustomization: Kustomization, variables: Mapping[str, str], *, lacking: bool) -> dict[str, Any]:
     """Write the object that flux is given: the spec, with the variables put in and nothing left to look up.
 
-    ``decryption`` goes because flux cannot decrypt here, and must not try.
+    ``decryption`` goes because flux cannot decrypt here, and must not try. ``lacking``: some variables
+    were not looked up, so that a reference must fail even if there is no variable at all.
     """
     spec = {key: value for key, value in kustomization.spec.items() if key not in {"decryption", "kubeConfig"}}
     after = spec.get("postBuild")
     if isinstance(after, Mapping):
         kept = {key: value for key, value in after.items() if key not in {"substitute", "substituteFrom"}}
-        spec["postBuild"] = kept | ({"substitute": dict(variables)} if variables else {})
+        kept |= {"substitute": dict(variables)} if variables else {}
+        spec["postBuild"] = kept | ({"substituteStrategy": "Always"} if lacking else {})
     return _object(kustomization, spec)
 
 
 def file_without_variables(kustomization: Kustomization) -> dict[str, Any]:
     """Write the object without ``postBuild``: the render keeps every ``${NAME}`` as it stands."""
     kept = {key: value for key, value in kustomization.spec.items() if key != "postBuild"}
-    return kustomization_file(Kustomization(kustomization.id, kept, live=kustomization.live), {})
+    return kustomization_file(Kustomization(kustomization.id, kept, live=kustomization.live), {}, lacking=False)
 
 
 def _object(kustomization: Kustomization, spec: Mapping[str, Any]) -> dict[str, Any]:

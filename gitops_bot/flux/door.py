@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -135,6 +136,11 @@ def _find(binary: str) -> str:
             f"flux.binary: there is no program {binary!r}. "
             "Install flux 2.9.1 or later (https://fluxcd.io/flux/installation/), or name its file."
         )
+    with Path(found).open("rb") as program:
+        if program.read(2) == b"#!":
+            raise SettingsError(
+                f"flux.binary: {found} is a script. In its cage flux can start nothing else: name the program itself."
+            )
     return os.path.realpath(found)
 
 

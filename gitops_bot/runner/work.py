@@ -99,11 +99,12 @@ class Workshop:
 
     async def _do(self, job: Job) -> FluxOutcome:
         prepared = await self._prepare(job)
-        file = command.kustomization_file(job.kustomization, prepared.variables.values)
+        variables = prepared.variables
+        file = command.kustomization_file(job.kustomization, variables.values, lacking=bool(variables.notes))
         with run_folder(self._folder, self._opening, file) as folder:
             ended = await self._run(job.operation, prepared, folder)
         outcome = command.read_outcome(job.operation, ended, self._opening.limits)
-        return self._redacted(prepared, replace(outcome, notes=prepared.variables.notes))
+        return self._redacted(prepared, replace(outcome, notes=variables.notes))
 
     async def _prepare(self, job: Job) -> _Prepared:
         """Look at everything that flux would see; _RefusedError when it must not."""
