@@ -35,6 +35,7 @@ _UNDESCRIBED = {
     "user_view_type": "in every user object of the live API; the description has it in some",
     "status": "error bodies repeat the status as text; described in basic-error only",
     "display_login": "actors of events have it",
+    "pull_requests": "a permission of an App: the description names a few and allows any",
 }
 # Endpoints without schema: method and path, reason.
 _EXCEPTIONS = {

@@ -1,5 +1,6 @@
 """GitHub on loopback."""
 
+from gitops_bot.sandbox.github.records import BranchRule
 from gitops_bot.sandbox.github.standin import GitHubStandIn
 
-__all__ = ["GitHubStandIn"]
+__all__ = ["BranchRule", "GitHubStandIn"]

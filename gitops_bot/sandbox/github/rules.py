@@ -25,8 +25,8 @@ def standing_reviews(pull: PullRequest) -> dict[str, Review]:
 
 def counts(state: State, repository: Repository, review: Review) -> bool:
     """Whether GitHub counts a review: by somebody who may write; by an App only where that is switched on."""
-    if review.author.kind == "Bot" and not state.settings["app_approvals_count"]:
-        return False
+    if review.author.kind == "Bot":
+        return bool(state.settings["app_approvals_count"])
     return at_least(state.permission(repository, review.author.login), "write")
 
 

@@ -14,7 +14,7 @@ from gitops_bot.sandbox.github.graphql import GRAPHQL_PREFIX, GraphQl
 from gitops_bot.sandbox.github.graphql_objects import Objects
 from gitops_bot.sandbox.github.history import Extents
 from gitops_bot.sandbox.github.limits import Limits
-from gitops_bot.sandbox.github.records import PERMISSIONS, BranchRule
+from gitops_bot.sandbox.github.records import PERMISSIONS, App, BranchRule, now
 from gitops_bot.sandbox.github.rest_apps import Apps
 from gitops_bot.sandbox.github.rest_checks import Checks
 from gitops_bot.sandbox.github.rest_commits import Commits
@@ -76,6 +76,20 @@ class GitHubStandIn:
         """
         self.state.add_user(login, kind="Bot" if bot else "User")
         return self.state.add_token(login, token, unlimited=unlimited).value
+
+    def create_app(self, slug: str, owner: str, public_key: str, *, app_id: int | None = None) -> App:
+        """Register a GitHub App by the public key (PEM) of its JWTs; its bot is ``slug[bot]``."""
+        self.state.add_user(owner)
+        self.state.add_user(f"{slug}[bot]", kind="Bot")
+        app = App(app_id or self.state.next_id(), slug, owner, public_key, now())
+        self.state.apps[app.id] = app
+        return app
+
+    def install_app(self, app: App, owner: str) -> int:
+        """Install an App in an account; gives the number of the installation."""
+        number = self.state.next_id()
+        app.installations[number] = self.state.users[owner.lower()].login
+        return number
 
     def create_repository(self, owner: str, name: str, *, private: bool = True, default_branch: str = "main") -> None:
         """Make an empty repository. An owner whom nobody knows becomes an organisation. ValueError: it exists."""
