@@ -88,7 +88,8 @@ async def _row(
             applied=before,
             rendered=candidate.result if candidate.spec_changed else None,
             result_by_live_spec=by_live_spec,
-            live_objects=live,
+            live_objects=live.objects,
+            absent=live.absent,
             arriving=arriving,
             reason=candidate.because,
         )
@@ -132,8 +133,16 @@ async def _applied_side(cage: FluxSession, one: Rendered, applied: AppliedTrees)
     return Side(build, await cage.diff(kustomization, tree))
 
 
-async def _live_objects(cluster: Cluster, one: Rendered) -> Mapping[ObjectReference, Mapping[str, Any]]:
-    """Who owns which field of the objects concerned, as far as it can be read."""
+@dataclass(frozen=True)
+class _Live:
+    """Objects as they are in the cluster; those that are not there; what could not be read is in neither."""
+
+    objects: Mapping[ObjectReference, Mapping[str, Any]] = field(default_factory=dict)
+    absent: frozenset[ObjectReference] = frozenset()
+
+
+async def _live_objects(cluster: Cluster, one: Rendered) -> _Live:
+    """Who owns which field of the objects concerned, as far as it can be read: it costs exactness, not the report."""
     versions: dict[ObjectReference, str] = {}
     for side in (one.base, one.result):
         try:
@@ -142,18 +151,24 @@ async def _live_objects(cluster: Cluster, one: Rendered) -> Mapping[ObjectRefere
             continue  # The comparison says so.
         versions |= {reference: str(found.value.get("apiVersion")) for reference, found in objects.items()}
     if len(versions) > _MOST_LIVE_OBJECTS:
-        return {}
+        return _Live()
     room = asyncio.Semaphore(_READS_AT_ONCE)
+    found: dict[ObjectReference, Mapping[str, Any]] = {}
+    absent: set[ObjectReference] = set()
 
-    async def read(reference: ObjectReference) -> Mapping[str, Any] | None:
+    async def read(reference: ObjectReference) -> None:
         async with room:
             try:
-                return await cluster.live_object(versions[reference], reference)
+                live = await cluster.live_object(versions[reference], reference)
             except ClusterError:
-                return None  # What cannot be read costs exactness, not the report.
+                return
+        if live is None:
+            absent.add(reference)
+        else:
+            found[reference] = live
 
-    found = await asyncio.gather(*(read(reference) for reference in versions))
-    return {reference: live for reference, live in zip(versions, found, strict=True) if live is not None}
+    await asyncio.gather(*(read(reference) for reference in versions))
+    return _Live(found, frozenset(absent))
 
 
 def _not_analysed(one: Rendered) -> KustomizationReport:
