@@ -62,8 +62,10 @@ def _refusal_to_approve(person: Person, report: Report, now: PullRequest) -> str
     table = (
         (
             not login,
-            "Nobody has told gitops-bot which GitHub account is yours, so you cannot approve. "
-            f"An administrator adds `{person.slack_user}: your-github-login` under `people` in its settings.",
+            (
+                "Nobody has told gitops-bot which GitHub account is yours, so you cannot approve. "
+                f"An administrator adds `{person.slack_user}: your-github-login` under `people` in its settings."
+            ),
         ),
         (
             login.lower() == now.author.lower(),

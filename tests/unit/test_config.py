@@ -95,7 +95,7 @@ def test_a_missing_file_says_where_to_start(tmp_path: Path) -> None:
 def test_a_secret_file_is_read_anew_each_time(tmp_path: Path) -> None:
     secret = tmp_path / "token"
     settings = load_settings(write(tmp_path, GOOD + f"github: {{token_file: {secret}}}\n"))
-    with pytest.raises(SettingsError, match="github.token_file: cannot read"):
+    with pytest.raises(SettingsError, match=r"github\.token_file: cannot read"):
         settings.github.read_token()
     secret.write_text("\n", encoding="utf-8")
     with pytest.raises(SettingsError, match="is empty"):
