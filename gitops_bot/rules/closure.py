@@ -56,7 +56,9 @@ class Closure:
 
     ``files``: paths whose content, presence or absence may change the render.
     ``folders``: folders that Flux lists, because they have no kustomization file of their own.
-    ``outside``: references that must keep flux from being started, as must ``bombs``.
+    ``outside``: references that must keep flux from being started. So must what is ``unread``:
+    files that grow out of bounds, and kustomizations that may hold any reference, as nobody could
+    read them.
     ``errors``: why the build will likely fail (a file that is missing, a broken kustomization).
     ``complete`` is False when something could not be read: then any change may matter.
     ``generated`` says that Flux makes up the kustomization file of ``spec.path``; ``exists`` that
@@ -66,7 +68,7 @@ class Closure:
     files: frozenset[str]
     folders: frozenset[str] = frozenset()
     outside: tuple[Outside, ...] = ()
-    bombs: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     complete: bool = True
     generated: bool = False
@@ -75,7 +77,7 @@ class Closure:
     @property
     def refusal(self) -> str:
         """Why flux must not see this; "" when it may."""
-        return "; ".join([str(reference) for reference in self.outside] + list(self.bombs))
+        return "; ".join([str(reference) for reference in self.outside] + list(self.unread))
 
     def may_list(self, path: str) -> bool:
         """Whether Flux would look at this path, were it added to a folder that Flux lists."""
@@ -176,7 +178,7 @@ class _Walk:
         self._files: set[str] = set()
         self._folders: set[str] = set()
         self._outside: set[Outside] = set()
-        self._bombs: set[str] = set()
+        self._unread: set[str] = set()
         self._errors: dict[str, None] = {}
         self._complete = True
         self._generated = False
@@ -211,7 +213,7 @@ class _Walk:
             frozenset(self._files),
             frozenset(self._folders),
             tuple(sorted(self._outside)),
-            tuple(sorted(self._bombs)),
+            tuple(sorted(self._unread)),
             tuple(self._errors),
             self._complete,
             self._generated,
@@ -262,8 +264,7 @@ class _Walk:
     def _unreadable(self, error: UnreadableManifestError) -> None:
         self._complete = False
         self._errors[str(error)] = None
-        if error.out_of_bounds:
-            self._bombs.add(str(error))
+        self._unread.add(str(error))
 
     def _read(self, file: str, folder: str, reading: Reading) -> None:
         """Follow every field of a kustomization that takes a path."""
@@ -312,10 +313,10 @@ class _Walk:
     def _load(self, path: str, *, parsed: bool) -> None:
         self._files.add(path)
         if path in self._index.tree.oversized:
-            self._bombs.add(f"{path}: is too large to read")
+            self._unread.add(f"{path}: is too large to read")
         bomb = self._index.bomb(path) if parsed else ""
         if bomb:
-            self._bombs.add(bomb)
+            self._unread.add(bomb)
 
     def _inside(self, file: str, folder: str, reference: str, address: bool) -> str | None:  # noqa: FBT001 # private
         """Resolve a reference, or note that it is refused."""
@@ -335,6 +336,10 @@ class _Walk:
         inline = inline_documents(file, text)
         if inline:
             self._configurations(file, folder, inline)
+            return
+        if "\n" in text:
+            # No path, and YAML that only others can read.
+            self._unreadable(UnreadableManifestError(file, "holds a plugin that is not valid YAML"))
             return
         path = self._resource(file, folder, text)
         if path is not None:
