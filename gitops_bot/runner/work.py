@@ -21,6 +21,7 @@ from gitops_bot.models.changes import FluxOutcome, OutcomeStatus
 from gitops_bot.models.kustomizations import Kustomization
 from gitops_bot.models.tree import Tree
 from gitops_bot.rules.closure import Closure, TreeIndex, closure_of
+from gitops_bot.rules.kustomize_fields import KUSTOMIZATION_FILES
 from gitops_bot.rules.redaction import Redactor
 from gitops_bot.rules.secret_objects import encrypted_objects, secret_values
 from gitops_bot.rules.secret_references import transformed_references
@@ -132,6 +133,12 @@ class Workshop:
         closure = tree.closures[key]
         if closure.refusal:
             raise _RefusedError(closure.refusal)
+        # flux then builds nothing, and would call that a deletion of everything.
+        files = [f"{kustomization.path}/{name}".lstrip("/") for name in KUSTOMIZATION_FILES]
+        folders = [f"{file} is a folder" for file in files if tree.index.is_folder(file)]
+        folders += [error for error in closure.errors if error.endswith("is a folder")]
+        if folders:
+            raise _RefusedError(folders[0] + ".")
         for path, reason in tree.left_out.items():
             if path in closure.files:
                 raise _RefusedError(f"{path!r} cannot be handed to flux: {reason}.")
