@@ -15,7 +15,6 @@ from rich.console import Console
 
 from gitops_bot.sandbox.errors import SandboxError
 from gitops_bot.sandbox.state import StateFolder, default_state_folder
-from gitops_bot.sandbox.tools.bring import Toolbox, require_linux
 from gitops_bot.sandbox.tools.commands import OutputFormat, bring_with_progress
 from gitops_bot.sandbox.tour import Tour, print_table
 from gitops_bot.sandbox.world import Wishes, World
@@ -32,11 +31,6 @@ State = Annotated[
 
 class _Stopped(Exception):
     """Somebody asked us to stop."""
-
-
-def _toolbox() -> Toolbox:
-    require_linux()
-    return bring_with_progress()
 
 
 @asynccontextmanager
@@ -60,6 +54,8 @@ async def _unless_stopped(work: Any, stop: asyncio.Event) -> Any:
     finally:
         for one in (task, stopping):
             one.cancel()
+        # What was begun ends before the world below it does: a `go build` and its compilers, for instance.
+        await asyncio.gather(task, stopping, return_exceptions=True)
 
 
 async def _watch(world: World, stop: asyncio.Event) -> None:
@@ -79,7 +75,7 @@ async def _watch(world: World, stop: asyncio.Event) -> None:
 @asynccontextmanager
 async def _world(wishes: Wishes, state: Path | None, stop: asyncio.Event, console: Console) -> AsyncIterator[World]:
     """Give a started world and leave nothing of it running."""
-    toolbox = await asyncio.to_thread(_toolbox)
+    toolbox = await _unless_stopped(bring_with_progress(), stop)
 
     def say(text: str) -> None:
         console.print(f"· {text}", markup=False, highlight=False, soft_wrap=True)

@@ -115,14 +115,11 @@ class Observer:
             raise SandboxError(f"GitHub: {method} {path}: {answer.status_code} {answer.text[:300]}")
         return answer.json() if answer.content else None
 
-    async def bot_has_looked(self) -> bool:
-        """Tell whether the bot asked GitHub for the repository's pull requests (by the stand-in's own record)."""
-        answer = await self._client.get(f"{self.github['html_url']}/_control/requests")
+    async def looks_of_bot(self) -> int:
+        """Tell how often the bot asked GitHub for the repository's pull requests (by the stand-in's own record)."""
+        answer = await self._client.get(f"{self.github['html_url']}/_control/requests", params={"login": self.bot})
         path = f"/repos/{self.repository}/pulls"
-        return any(
-            entry["login"] == self.bot and entry["path"] == path and entry["status"] is not None
-            for entry in answer.json()["requests"]
-        )
+        return sum(entry["path"] == path and entry["status"] is not None for entry in answer.json()["requests"])
 
     async def list_github(self, path: str) -> list[Any]:
         """Read every entry of a list of this repository, as its author."""

@@ -152,7 +152,10 @@ class Tour:
 
     async def _open(self, world: Observer) -> None:
         self._say("Waiting until the bot looks at the repository …")
-        await until(world.bot_has_looked, bool, seconds=self._patience)
+        # A bot of an earlier tour may have looked before; and one that has just begun tells of what it finds at
+        # first in one message for all.
+        before = await world.looks_of_bot()
+        await until(world.looks_of_bot, lambda looks: looks > before, seconds=self._patience)
         url = f"{world.github['git_url']}/{world.repository}.git"
         address = with_credentials(url, world.author, world.github["tokens"][world.author])
         with tempfile.TemporaryDirectory(prefix="gitops-bot-tour-") as folder:
@@ -181,7 +184,7 @@ class Tour:
         self._row(
             "  says what changes",
             f"Deployment podinfo, {old} to {new}; ConfigMap, {_setting(new)}",
-            f"{_quote(told, f":{new}")} | {_quote(told, _setting(new))}",
+            f"{_quote(told, f':{new}')} | {_quote(told, _setting(new))}",
             held=told is not None and told.says(*words),
         )
         self._row(

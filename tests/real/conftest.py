@@ -12,14 +12,20 @@
 ``two_clusters``  two of them, named ``first`` and ``second``
 ``namespace``     a new namespace in ``cluster`` (its name), so that tests do not meet; deleted afterwards
 
+``world``         the whole sandbox (sample fleet, one cluster, no bot), started as a person starts it: what
+                  `gitops-bot sandbox --output json` prints, as a dict; `gitops_bot.sandbox.observer.Observer(world)`
+                  reads and clicks; ``support/real_cluster.py: running_world(folder, "--clusters", "2", "--with-bot")``
+                  gives others
+
 All calls block, also in async tests: they take milliseconds.
 """
 
 import secrets
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from real_cluster import running_clusters, toolbox
+from real_cluster import running_clusters, running_world, toolbox
 
 from gitops_bot.sandbox.cluster import Cluster
 from gitops_bot.sandbox.tools.bring import Toolbox
@@ -46,6 +52,12 @@ def cluster(tools: Toolbox) -> Iterator[Cluster]:
 def two_clusters(tools: Toolbox) -> Iterator[list[Cluster]]:
     with running_clusters(tools, "first", "second") as clusters:
         yield clusters
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    with running_world(tmp_path_factory.mktemp("world") / "state") as description:
+        yield description
 
 
 @pytest.fixture

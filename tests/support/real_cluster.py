@@ -2,10 +2,14 @@
 
 import asyncio
 import contextlib
+import json
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from gitops_bot.sandbox.cluster import Cluster
 from gitops_bot.sandbox.ports import Ports
@@ -34,6 +38,27 @@ def running_clusters(tools: Toolbox, *names: str, flux: bool = True) -> Iterator
         supervisor.stop()
         ports.release()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def running_world(folder: Path, *arguments: str) -> Iterator[dict[str, Any]]:
+    """Run `gitops-bot sandbox` as a person does and give what it prints; afterwards it is asked to end, and must."""
+    command = [sys.executable, "-m", "gitops_bot", "sandbox", "--output", "json", "--state", str(folder), *arguments]
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+    ):
+        assert process.stdout is not None
+        try:
+            line = process.stdout.readline()
+            if not line:
+                process.wait()
+                errors.seek(0)
+                raise AssertionError(f"the sandbox did not start: {errors.read()}")
+            yield json.loads(line)
+        finally:
+            process.terminate()
+            process.wait(60)
 
 
 async def _start(clusters: list[Cluster], *, flux: bool) -> None:

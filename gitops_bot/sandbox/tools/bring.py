@@ -14,7 +14,7 @@ from gitops_bot.sandbox.tools.catalogue import TOOLS, CopiedModule, Tool, requir
 from gitops_bot.sandbox.tools.download import download
 from gitops_bot.sandbox.tools.on_path import take_from_path
 
-# Called with a tool's name and what happens to it now.
+# Called with a tool's name and what happens to it now; not called for what is there already.
 Progress = Callable[[str, str], None]
 DEFINITIONS = "flux CRDs"
 # Seconds between two looks at the lock while another run has it.
@@ -71,7 +71,7 @@ async def bring_tools(tools: Iterable[Tool] | None = None, *, progress: Progress
     require_linux()
     wanted = tuple(tools or required_tools())
     run = _Run()
-    await asyncio.gather(*(_find(tool, run, progress) for tool in wanted))
+    await asyncio.gather(*(_find(tool, run) for tool in wanted))
     definitions = cache.definitions_folder()
     missing = [tool for tool in wanted if tool.name not in run.found]
     if not offline and (missing or not definitions.is_dir()):
@@ -82,7 +82,7 @@ async def bring_tools(tools: Iterable[Tool] | None = None, *, progress: Progress
     return Toolbox(run.found, definitions)
 
 
-async def _find(tool: Tool, run: _Run, progress: Progress) -> None:
+async def _find(tool: Tool, run: _Run) -> None:
     """Look at PATH first: what somebody installed on purpose counts; then at the cache."""
     try:
         file = await take_from_path(tool)
@@ -93,7 +93,6 @@ async def _find(tool: Tool, run: _Run, progress: Progress) -> None:
             return
         file = cached
     run.found[tool.name] = file
-    progress(tool.name, f"there, version {file.version}")
 
 
 async def _bring_under_lock(missing: list[Tool], run: _Run, progress: Progress) -> None:

@@ -61,10 +61,10 @@ class ToolsProgress:
         self._live.update(self._tasks[tool], description=text[: max(20, self._console.width - 42)])
 
 
-def bring_with_progress(names: list[str] | None = None, *, offline: bool = False) -> Toolbox:
+async def bring_with_progress(names: list[str] | None = None, *, offline: bool = False) -> Toolbox:
     """Bring tools while a person watches on standard error; ToolsMissing as `bring_tools` raises it."""
     with ToolsProgress(Console(stderr=True)) as progress:
-        return asyncio.run(bring_tools(choose(names or ()), progress=progress, offline=offline))
+        return await bring_tools(choose(names or ()), progress=progress, offline=offline)
 
 
 def _verify(box: Toolbox) -> None:
@@ -87,7 +87,7 @@ def tools(
     Each comes from PATH (a tested version), from the cache, from its official release (verified by
     its published checksum), or is built with Go. What is there already is kept.
     """
-    box = bring_with_progress(only, offline=offline)
+    box = asyncio.run(bring_with_progress(only, offline=offline))
     _verify(box)
     if output is OutputFormat.JSON:
         rows = [
