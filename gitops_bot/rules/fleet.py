@@ -75,7 +75,7 @@ def _flux_objects(tree: Tree) -> Iterator[tuple[str, tuple[Mapping[str, Any], ..
     """Read the files that mention Flux; one that cannot be read is no place where a cluster begins."""
     for path in sorted(tree.files):
         content = tree.files[path]
-        if path.endswith((".yaml", ".yml")) and b".fluxcd." in content:
+        if path.endswith((".yaml", ".yml")) and b"fluxcd." in content:
             try:
                 yield path, objects(path, content)
             except UnreadableManifestError:

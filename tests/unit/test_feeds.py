@@ -43,7 +43,8 @@ def test_all_spellings_name_one_repository(url: str) -> None:
     [
         "", "https://", "https://github.com", "https://github.com/Acme", "https://github.com/a/b/c",
         "https://gitlab.com/a/b",
-        "https://github.com.evil.example/a/b", "https://evil.example/github.com/a/b", "git@gitlab.com:a/b", "/srv/git/a/b",
+        "https://github.com.evil.example/a/b", "https://evil.example/github.com/a/b", "git@gitlab.com:a/b",
+        "/srv/git/a/b",
         "file:///a/b", "https://github.com:8443/a/b", "https://[::1/a/b", "https://github.com:port/a/b", "./a/b",
         "C:\\a\\b",
     ],
