@@ -184,6 +184,8 @@ def _state(inputs: ComparisonInputs, changes: list[ResourceChange], findings: It
 
 
 def _notes(inputs: ComparisonInputs) -> Iterator[str]:
+    if inputs.applied is not None and (inputs.applied.diff is None or not inputs.applied.diff.usable):
+        yield "what waits on the base branch may be shown as drift: the applied revision could not be compared"
     if inputs.spec.get("suspend"):
         yield "suspended: nothing happens before it is resumed"
     if inputs.kustomization.suspended and not inputs.spec.get("suspend"):
