@@ -119,7 +119,8 @@ def _of_instance(instance: Mapping[str, Any]) -> tuple[Kustomization, Source]:
 
 def _implied(folder: str) -> Fleet:
     spec = {"path": f"./{folder}", "sourceRef": {"kind": "GitRepository", "name": "flux-system"}}
-    root = Kustomization(KustomizationId("", "flux-system", "flux-system"), spec, live=False)
+    # No name that a Kustomization of the cluster may have as well.
+    root = Kustomization(KustomizationId("", "flux-system", "everything-in-the-folder"), spec, live=False)
     return Fleet("", (root,), implied=True)
 
 

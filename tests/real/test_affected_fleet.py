@@ -193,6 +193,20 @@ async def test_clusters_can_be_chosen_and_a_list_of_kubectl_costs_nothing_for_a_
     assert ("live", "apps", "changed") in {(row.cluster, row.name, row.reason.value) for row in rows}
 
 
+async def test_a_folder_of_clusters_without_bootstrap_is_looked_at_all_the_same(flux: OfflineFlux) -> None:
+    files = {path: content for path, content in FILES.items() if not path.endswith("gotk-sync.yaml")}
+    for name in ("prod", "staging"):
+        infra = flux_kustomization("infra", "./infra")
+        files |= {f"clusters/{name}/kustomization.yaml": dump({"resources": ["infra.yaml"], "nameSuffix": f"-{name}"})}
+        files |= {f"clusters/{name}/infra.yaml": dump(infra)}
+    rows = await find_affected(flux, Tree(files), Tree({**files, "infra/x.yaml": dump(config_map("x", v="two"))}))
+    # Patched names, and nothing of the root that no file states.
+    assert [(row.cluster, row.name, row.reason.value) for row in rows] == [
+        ("prod", "infra-prod", "changed"),
+        ("staging", "infra-staging", "changed"),
+    ]
+
+
 async def test_a_source_that_the_change_itself_fills_otherwise_is_named(flux: OfflineFlux) -> None:
     change = replaced("clusters/prod/flux-system/gotk-sync.yaml", "branch: main", "branch: other")
     rows = await find_affected(flux, Tree(FILES), Tree(changed(change)), clusters=["prod"])
