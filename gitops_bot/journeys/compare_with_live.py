@@ -14,7 +14,7 @@ from gitops_bot.journeys.render_candidates import Rendered
 from gitops_bot.models.changes import FluxOutcome
 from gitops_bot.models.kustomizations import Kustomization, ObjectReference
 from gitops_bot.models.reports import Finding, KustomizationReport, RowState, Severity
-from gitops_bot.rules.compare import Arriving, ComparisonInputs, Side, arriving_from, kustomization_report
+from gitops_bot.rules.compare import Arriving, ComparisonInputs, Side, arriving_from, kustomization_report, moves
 from gitops_bot.rules.objects import UnreadableRenderError, load_objects
 
 # Objects of one Kustomization that are read one by one for who owns their fields; beyond that it would
@@ -61,7 +61,7 @@ async def compare_with_live(
         finally:
             board.finished()
 
-    return tuple(await asyncio.gather(*(row(one) for one in rendered)))
+    return moves(await asyncio.gather(*(row(one) for one in rendered)))
 
 
 async def _row(
@@ -80,20 +80,20 @@ async def _row(
         _live_objects(cluster, one),
     )
     known = candidate.base if candidate.base is not None else candidate.either
-    return kustomization_report(
-        ComparisonInputs(
-            kustomization=known,
-            base=base,
-            result=result,
-            applied=before,
-            rendered=candidate.result if candidate.spec_changed else None,
-            result_by_live_spec=by_live_spec,
-            live_objects=live.objects,
-            absent=live.absent,
-            arriving=arriving,
-            reason=candidate.because,
-        )
+    inputs = ComparisonInputs(
+        kustomization=known,
+        base=base,
+        result=result,
+        applied=before,
+        rendered=candidate.result if candidate.spec_changed else None,
+        result_by_live_spec=by_live_spec,
+        live_objects=live.objects,
+        absent=live.absent,
+        arriving=arriving,
+        reason=candidate.because,
     )
+    # Thousands of objects take seconds to read and compare: not on the event loop.
+    return await asyncio.to_thread(kustomization_report, inputs)
 
 
 async def _side(

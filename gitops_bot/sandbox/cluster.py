@@ -95,11 +95,14 @@ class Cluster:
             self._api = None
 
     def _run(self, program: str, *arguments: str, **environment: str) -> Process:
+        temporary = self.folder / "tmp"
+        temporary.mkdir(parents=True, exist_ok=True)
         return self._supervisor.start(
             f"{self.name}-{program}",
             [self._toolbox.path(program), *arguments],
             # HOME: some of their libraries look for files there, and must not find this user's.
-            environment={"HOME": str(self.folder), "PATH": os.defpath, **environment},
+            # TMPDIR: at its start kustomize-controller deletes there whatever looks like a leftover of its own.
+            environment={"HOME": str(self.folder), "TMPDIR": str(temporary), "PATH": os.defpath, **environment},
         )
 
     def _start_api_server(self, keys: ServerKeys) -> None:

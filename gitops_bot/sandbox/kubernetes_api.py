@@ -164,7 +164,7 @@ def has_condition(found: Mapping[str, Any] | None, condition: str) -> bool:
         entry["type"] == condition
         and entry["status"] == "True"
         and entry.get("observedGeneration", generation) >= generation
-        for entry in found.get("status", {}).get("conditions", [])
+        for entry in found.get("status", {}).get("conditions") or []
     )
 
 
