@@ -108,7 +108,6 @@ def _print_addresses(description: dict[str, Any], console: Console) -> None:
     }
     for name, value in rows.items():
         console.print(f"{name:<20} {value}", markup=False, highlight=False, soft_wrap=True)
-    console.print("Ctrl-C stops everything.", style="dim")
 
 
 def sandbox(
@@ -126,7 +125,7 @@ def sandbox(
 
     It runs until it is stopped (Ctrl-C) and leaves nothing behind but its state folder.
     """
-    notes = Console(stderr=True)
+    notes, screen = Console(stderr=True), Console()
 
     async def run() -> None:
         wishes = Wishes(clusters=clusters, source=source, with_bot=with_bot)
@@ -135,7 +134,8 @@ def sandbox(
             if output is OutputFormat.JSON:
                 print(json.dumps(description), flush=True)  # noqa: T201 - the result, one line for programs
             else:
-                _print_addresses(description, Console())
+                _print_addresses(description, screen)
+                screen.print("Ctrl-C stops everything.", style="dim")
             await _watch(world, stop)
 
     _run(run())
@@ -164,8 +164,13 @@ def demo(
                 print_table(rows, console)
                 held = all(row.held for row in rows)
                 return
-            await _unless_stopped(tour.open_pull_requests(), stop)
-            _print_addresses(world.description(), console)
+            numbers = await _unless_stopped(tour.open_pull_requests(), stop)
+            description = world.description()
+            _print_addresses(description, console)
+            pages = f"{description['github']['html_url']}/{description['github']['repositories'][0]}/pull"
+            for number in numbers.values():
+                console.print(f"{f'pull request #{number}':<20} {pages}/{number}", markup=False, highlight=False)
+            console.print("Ctrl-C stops everything.", style="dim")
             await _watch(world, stop)
 
     _run(run())

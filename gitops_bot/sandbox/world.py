@@ -3,7 +3,9 @@
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,8 @@ _POLL_INTERVAL = 2.0
 # Seconds until the sample has to be applied, and that somebody's own repository is waited for.
 _SAMPLE_PATIENCE = 120.0
 _OWN_PATIENCE = 25.0
+# Seconds without any progress after which Flux will not get further by itself soon.
+_QUIET = 4.0
 # Seconds that the bot has to end by itself.
 _BOT_GRACE = 15.0
 
@@ -213,12 +217,20 @@ class World:
         return core_kubeconfig(cluster)
 
     def _follow_own(self, cluster: Cluster) -> None:
-        """Give Flux some time and tell what it could not apply; somebody's repository need not be whole here."""
-        try:
-            cluster.wait_until(lambda: not unfinished(cluster), seconds=_OWN_PATIENCE, what="Flux has settled")
-        except SandboxError:
-            for reason in unfinished(cluster):
-                self._say(f"Cluster {cluster.name}, not applied: {reason}")
+        """Wait until Flux gets no further and tell what it could not apply: this repository need not be whole here."""
+        reasons, since = [""], time.monotonic()
+
+        def has_settled() -> bool:
+            nonlocal reasons, since
+            now = unfinished(cluster)
+            if now != reasons:
+                reasons, since = now, time.monotonic()
+            return not now or time.monotonic() - since > _QUIET
+
+        with suppress(SandboxError):
+            cluster.wait_until(has_settled, seconds=_OWN_PATIENCE, what="Flux has settled")
+        for reason in reasons:
+            self._say(f"Cluster {cluster.name}, not applied: {reason}")
 
     def _write_settings(self, kubeconfigs: list[Path]) -> Path:
         secret = self._state.write_secret
