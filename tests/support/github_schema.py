@@ -20,22 +20,22 @@ from githubkit_schemas.v2026_03_10 import rest as rest_package
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 _CALL = re.compile(r"^        (GET|POST|PUT|PATCH|DELETE) (/\S*)$", re.MULTILINE)
-# The answer that every endpoint may give, and that the description lists only for some.
+# The answers that every endpoint may give, and that the description lists only for some.
 _ANY_REFUSAL = "BasicError"
+_ANY_REFUSALS = {"422": "ValidationError"}
 # The stand-in answers as version 2022-11-28 when nobody asks for another; the models are those of
 # 2026-03-10, which left these out. Their types, as the older description has them:
-_OLD_FIELDS: dict[str, Any] = {
-    "merge_commit_sha": str | None,
-    "assignee": models.SimpleUser | None,
-    "has_downloads": bool,
-    "rate": models.RateLimit,
+_OLD_FIELDS: dict[str, TypeAdapter[Any]] = {
+    "merge_commit_sha": TypeAdapter(str | None),
+    "assignee": TypeAdapter(models.SimpleUser | None),
+    "has_downloads": TypeAdapter(bool),
+    "rate": TypeAdapter(models.RateLimit),
 }
 # What GitHub sends although its description does not say so: field, reason.
 _UNDESCRIBED = {
     "user_view_type": "in every user object of the live API; the description has it in some",
     "status": "error bodies repeat the status as text; described in basic-error only",
     "display_login": "actors of events have it",
-    "pull_requests": "a permission of an App: the description names a few and allows any",
 }
 # Endpoints without schema: method and path, reason.
 _EXCEPTIONS = {
@@ -75,7 +75,7 @@ def _problems(exchange: dict[str, Any]) -> Iterator[str]:
         if body is not None:
             yield f"a body with status {status}"
     elif status >= 400:
-        yield from _mismatches(_adapter(refusals.get(str(status), _ANY_REFUSAL)), body)
+        yield from _mismatches(_adapter((_ANY_REFUSALS | refusals).get(str(status), _ANY_REFUSAL)), body)
     elif good is None:
         yield "the description knows no body here"
     else:
@@ -94,30 +94,31 @@ def _beyond_the_model(model: str, version: str, body: Any) -> Iterator[str]:
 
 def _mismatches(adapter: TypeAdapter[Any], body: Any) -> Iterator[str]:
     try:
-        value = adapter.validate_python(body)
+        # Strict, and from JSON: a text is no number, but it may be a moment.
+        value = adapter.validate_json(json.dumps(body), strict=True)
     except ValidationError as wrong:
         for error in wrong.errors(include_url=False)[:5]:
             yield f"/{'/'.join(str(part) for part in error['loc'])}: {error['msg']}"
         return
-    yield from _unknown_fields(value, "")
+    yield from _unknown_fields(value, body, "")
 
 
-def _unknown_fields(value: Any, where: str) -> Iterator[str]:
+def _unknown_fields(value: Any, raw: Any, where: str) -> Iterator[str]:
     """Find fields that no description names, in everything that was read into a model."""
-    if isinstance(value, BaseModel):
-        for name, one in (value.model_extra or {}).items():
-            if name in _OLD_FIELDS:
-                try:
-                    TypeAdapter(_OLD_FIELDS[name]).validate_python(one)
-                except ValidationError as wrong:
-                    yield f"{where}/{name}: {wrong}"
-            elif name not in _UNDESCRIBED:
+    if isinstance(value, BaseModel) and isinstance(raw, dict):
+        names = {field.alias or name: name for name, field in type(value).model_fields.items()}
+        # Some objects may hold any field: the permissions of an App.
+        open_ended = type(value).model_config.get("extra") == "allow"
+        for name, one in raw.items():
+            if name in names:
+                yield from _unknown_fields(getattr(value, names[name]), one, f"{where}/{name}")
+            elif name in _OLD_FIELDS:
+                yield from (f"{where}/{name}{problem}" for problem in _mismatches(_OLD_FIELDS[name], one))
+            elif not open_ended and name not in _UNDESCRIBED:
                 yield f"{where}/{name}: the description does not name this field"
-        for name in type(value).model_fields:
-            yield from _unknown_fields(getattr(value, name), f"{where}/{name}")
     elif isinstance(value, list):
-        for one in value:
-            yield from _unknown_fields(one, f"{where}/*")
+        for one, beside in zip(value, raw, strict=True):
+            yield from _unknown_fields(one, beside, f"{where}/*")
 
 
 @functools.cache

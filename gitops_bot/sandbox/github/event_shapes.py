@@ -4,7 +4,7 @@ from typing import Any
 
 from gitops_bot.sandbox.github.records import Event, PullRequest, Repository
 from gitops_bot.sandbox.github.shapes import (
-    label_shape,
+    embedded_label_shape,
     moment,
     node_id,
     repository_address,
@@ -47,6 +47,7 @@ def _payload(state: State, repository: Repository, event: Event) -> dict[str, An
     if event.type == "PullRequestReviewEvent":
         review = next(one for one in pull.reviews if one.id == payload["review"])
         shape = review_shape(state, repository, pull, review)
+        del shape["author_association"]
         return payload | {"review": shape, "pull_request": minimal_pull_shape(state, repository, pull)}
     comment = next((one for one in pull.comments if one.id == payload["comment"]), None)
     # A comment that was deleted since has no content left to tell.
@@ -91,7 +92,7 @@ def issue_shape(state: State, repository: Repository, pull: PullRequest) -> dict
         "title": pull.title,
         "body": pull.body,
         "user": user_shape(state, pull.author),
-        "labels": [label_shape(state, repository, repository.labels[name]) for name in pull.labels],
+        "labels": [embedded_label_shape(state, repository, repository.labels[name]) for name in pull.labels],
         "assignee": assignees[0] if assignees else None,
         "assignees": assignees,
         "milestone": None,

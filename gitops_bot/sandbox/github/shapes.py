@@ -212,6 +212,11 @@ def label_shape(state: State, repository: Repository, label: Label) -> dict[str,
     }
 
 
+def embedded_label_shape(state: State, repository: Repository, label: Label) -> dict[str, Any]:
+    """Label within a pull request: without the moment when it was archived."""
+    return {name: value for name, value in label_shape(state, repository, label).items() if name != "archived_at"}
+
+
 def app_shape(state: State, app: App) -> dict[str, Any]:
     """Integration."""
     owner = state.users[app.owner.lower()]

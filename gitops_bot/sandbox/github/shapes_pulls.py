@@ -6,7 +6,7 @@ from gitops_bot.sandbox.github.history import Extents
 from gitops_bot.sandbox.github.records import Comment, PullRequest, Repository, Review, User, at_least
 from gitops_bot.sandbox.github.shapes import (
     app_shape,
-    label_shape,
+    embedded_label_shape,
     moment,
     node_id,
     repository_address,
@@ -71,7 +71,7 @@ def pull_shape(state: State, repository: Repository, pull: PullRequest) -> dict[
         "title": pull.title,
         "user": user_shape(state, pull.author),
         "body": pull.body,
-        "labels": [label_shape(state, repository, repository.labels[name]) for name in pull.labels],
+        "labels": [embedded_label_shape(state, repository, repository.labels[name]) for name in pull.labels],
         "milestone": None,
         "created_at": moment(pull.created_at),
         "updated_at": moment(pull.updated_at),

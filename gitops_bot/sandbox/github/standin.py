@@ -14,6 +14,7 @@ from gitops_bot.sandbox.github.graphql import GRAPHQL_PREFIX, GraphQl
 from gitops_bot.sandbox.github.graphql_objects import Objects
 from gitops_bot.sandbox.github.history import Extents
 from gitops_bot.sandbox.github.limits import Limits
+from gitops_bot.sandbox.github.pages import Pages
 from gitops_bot.sandbox.github.records import PERMISSIONS, App, BranchRule, now
 from gitops_bot.sandbox.github.rest_apps import Apps
 from gitops_bot.sandbox.github.rest_checks import Checks
@@ -149,6 +150,7 @@ class GitHubStandIn:
                 web.route("*", f"{API}/{{path:.*}}", self.front.unknown),
                 *Control(self.state, front=self.front, limits=self.limits, faults=self.faults).routes(),
                 *GitOverHttp(self.state, self.syncing, front=self.front, limits=self.limits).routes(),
+                *Pages(self.state, self.syncing, self._extents).routes(),
             ]
         )
         self.exchanges.open()
