@@ -161,7 +161,8 @@ class Connection:
                 auth_settings=["BearerToken"],
             )
             answer = await self.client.call_api(method, url, headers, sent, _request_timeout=_REQUEST_SECONDS)
-            return int(answer.status), await _read(answer.response)
+            async with answer.response:
+                return int(answer.status), await _read(answer.response)
         except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError, OSError) as error:
             reason = telemetry.without_tokens(str(error)) or type(error).__name__
             raise ClusterUnavailable(

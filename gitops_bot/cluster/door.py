@@ -1,7 +1,7 @@
 """One cluster: what Flux is told to do there, and a short-lived way in for flux."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -97,7 +97,7 @@ class ClusterDoor:
         async with self._core.use() as core:
             at = self._clock()
             kinds = (KUSTOMIZATIONS, *SOURCES)
-            lists = await asyncio.gather(*(self._list(core, kind) for kind in kinds))
+            lists = await self._lists(core, kinds)
         self._missing = frozenset(str(kind) for kind, items in zip(kinds, lists, strict=True) if items is None)
         kustomizations, *sources = (items or [] for items in lists)
         return ClusterSnapshot(
@@ -160,6 +160,15 @@ class ClusterDoor:
             spec["groups"] = ["system:serviceaccounts", f"system:serviceaccounts:{parts[2]}", "system:authenticated"]
         async with self._core.use() as core:
             return await self._review(core, "subjectaccessreviews", spec, verb, resource, group, namespace, name)
+
+    async def _lists(self, core: Connection, kinds: Sequence[FluxKind]) -> list[list[dict[str, Any]] | None]:
+        """Read several kinds side by side; when one fails the others are not waited for."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._list(core, kind), name=f"list of {kind}") for kind in kinds]
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+        return [task.result() for task in tasks]
 
     async def _list(self, core: Connection, kind: FluxKind) -> list[dict[str, Any]] | None:
         """Read all objects of a kind; None when the cluster does not know it in any version that we do."""
