@@ -1,6 +1,7 @@
 """One cluster: what Flux is told to do there, and a short-lived way in for flux."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -27,6 +28,16 @@ _TOKEN_RESERVE = timedelta(minutes=2)
 _PROOF_HOLDS = timedelta(minutes=1)
 _EVERYTHING = "application/json"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+
+
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_API_VERSION = re.compile(r"([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?v[0-9][a-z0-9]*")
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#path-segment-names, ASCII only
+_NAME = re.compile(r"[A-Za-z0-9._:-]{1,253}")
+
+
+def _is_name(text: str) -> bool:
+    return bool(_NAME.fullmatch(text)) and text not in {".", ".."}
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,8 @@ class ClusterDoor:
         self._proof: _Proof | None = None
         self._versions: dict[FluxKind, str] = {}
         self._missing: frozenset[str] = frozenset()
+        # What the API server serves, by path of group and version; asked for anew with each snapshot.
+        self._resources: dict[str, list[dict[str, Any]]] = {}
 
     async def __aenter__(self) -> Self:
         """Check the settings without asking the cluster."""
@@ -94,6 +107,7 @@ class ClusterDoor:
 
     async def snapshot(self) -> ClusterSnapshot:
         """Read all Kustomizations and sources. A kind that is not installed counts as empty, and is named."""
+        self._resources.clear()
         async with self._core.use() as core:
             at = self._clock()
             kinds = (KUSTOMIZATIONS, *SOURCES)
@@ -136,14 +150,19 @@ class ClusterDoor:
     async def live_object(self, api_version: str, reference: ObjectReference) -> Mapping[str, Any] | None:
         """Read one object with its managedFields as the *diff* identity; None when there is none.
 
-        A Secret comes without its values: only its metadata is asked for.
+        A Secret comes without its values, and no object with the annotation of ``kubectl apply``, which
+        repeats them. What else it holds is not redacted: use the session of flux/ for what is to be shown.
         """
         async with self._diff() as diff:
             try:
                 path = await self._path_of(diff, api_version, reference)
-                return await diff.get(path, accept=_METADATA_ONLY if reference.kind == "Secret" else _EVERYTHING)
+                found = await diff.get(path, accept=_METADATA_ONLY if reference.kind == "Secret" else _EVERYTHING)
             except NotFoundError:
                 return None
+        annotations = found.get("metadata", {}).get("annotations")
+        if annotations:
+            annotations.pop(_LAST_APPLIED, None)
+        return found
 
     async def diff_may(self, verb: str, resource: str, *, group: str = "", namespace: str = "", name: str = "") -> bool:
         """Tell whether the *diff* identity has a right (SelfSubjectAccessReview)."""
@@ -235,13 +254,23 @@ class ClusterDoor:
         return _Proof(not failure, self._clock())
 
     async def _path_of(self, connection: Connection, api_version: str, reference: ObjectReference) -> str:
-        """Give the address of an object; NotFoundError when the cluster does not know its kind."""
+        """Give the address of an object; NotFoundError when the cluster does not know its kind, or allows no such name.
+
+        All of it may come from a pull request: a name that is no name must not lead to another object.
+        """
+        if not (_API_VERSION.fullmatch(api_version) and _is_name(reference.name)):
+            raise NotFoundError(f"{reference.kind} in {api_version}: no such name")
         base = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
-        found = (await connection.get(base)).get("resources") or []
-        for resource in found:
+        if base not in self._resources:
+            self._resources[base] = (await connection.get(base)).get("resources") or []
+        for resource in self._resources[base]:
             if resource.get("kind") == reference.kind and "/" not in str(resource.get("name")):
+                if resource.get("namespaced") and not _is_name(reference.namespace):
+                    break
                 where = f"/namespaces/{reference.namespace}" if resource.get("namespaced") else ""
                 return f"{base}{where}/{resource['name']}/{reference.name}"
+        # Not remembered: a definition may arrive.
+        self._resources.pop(base, None)
         raise NotFoundError(f"{reference.kind} in {api_version}")
 
     async def _review(

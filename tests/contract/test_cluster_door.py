@@ -345,6 +345,46 @@ async def test_ones_own_rights_only_with_a_token(server: ApiServer, tmp_path: Pa
             await door.diff_credentials()
 
 
+@pytest.mark.parametrize(
+    ("api_version", "namespace", "name"),
+    [
+        ("v1", "apps", "../secrets/token"),
+        ("v1", "apps", ".."),
+        ("v1", "apps", "a/../../secrets/token"),
+        ("v1", "apps", "%2e%2e%2fsecrets%2ftoken"),
+        ("v1", "apps", "a?b"),
+        ("v1", "apps", ""),
+        ("v1", "../../../apis/x", "a"),
+        ("v1", "", "a"),
+        ("v1/../../apis/x/v1", "apps", "a"),
+        ("../v1", "apps", "a"),
+    ],
+)
+async def test_a_name_of_a_pull_request_leads_to_no_other_object(
+    server: ApiServer, door: ClusterDoor, api_version: str, namespace: str, name: str
+) -> None:
+    server.answers["/api/v1"] = text(
+        json.dumps({"resources": [{"kind": "ConfigMap", "name": "configmaps", "namespaced": True}]}),
+        media="application/json",
+    )
+    assert await door.live_object(api_version, ObjectReference("ConfigMap", namespace, name)) is None
+    assert set(server.paths()) <= {TOKEN, "/api/v1"}
+
+
+async def test_the_annotation_of_kubectl_apply_is_left_out(server: ApiServer, door: ClusterDoor) -> None:
+    resources = {"resources": [{"kind": "ConfigMap", "name": "configmaps", "namespaced": True}]}
+    annotations = {"kubectl.kubernetes.io/last-applied-configuration": "{}", "team": "a"}
+    server.answers["/api/v1"] = text(json.dumps(resources), media="application/json")
+    server.answers["/api/v1/namespaces/apps/configmaps/web"] = text(
+        json.dumps({"metadata": {"annotations": annotations}}), media="application/json"
+    )
+    live = await door.live_object("v1", ObjectReference("ConfigMap", "apps", "web"))
+    assert live is not None
+    assert live["metadata"]["annotations"] == {"team": "a"}
+    await door.live_object("v1", ObjectReference("ConfigMap", "apps", "other"))
+    assert server.paths().count("/api/v1") == 1
+
+
 # Settings
 
 
