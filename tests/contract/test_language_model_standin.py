@@ -13,7 +13,8 @@ from openai.types import Model
 from openai.types.chat import ChatCompletion
 
 from gitops_bot.sandbox.llm import LanguageModelStandIn
-from gitops_bot.sandbox.llm.script import Answer, smallest, tokens
+from gitops_bot.sandbox.llm.formats import smallest
+from gitops_bot.sandbox.llm.script import Answer, tokens
 
 ASK: Any = [{"role": "user", "content": "Is this dangerous?"}]
 

@@ -11,13 +11,20 @@ It shares no code with the bot::
 shapes. Without a script it answers with one sentence, or with the smallest value that the asked-for
 JSON schema allows. The control API, all JSON, under ``{origin}/_control/``:
 
-==============  ==============================================================================
-GET calls       every request, oldest first: key, body, status, tokens
-POST answers    append a scripted answer (script.Answer): used in order, by what the prompt says
-GET answers     those that are left; DELETE: forget them
-==============  ==============================================================================
+===================  =========================================================================
+GET calls, usage     every request, oldest first: key, body, status, tokens; the tokens so far
+POST answers         append a scripted answer (script.Answer): used in order, by what the prompt says
+GET answers          those that are left; DELETE: forget them
+GET, POST settings   in what servers differ: ``json_schema`` and ``json_object`` (honour, refuse_400,
+                     refuse_500, ignore), ``keys``, ``models``, ``strict_models``, ``context_tokens``
+===================  =========================================================================
+
+In Python, ``model.script.add(Answer(...))`` does the same, and ``model.script.model = function`` is a
+whole model: it sees each request and gives an Answer, or None. Every kind of wrong answer is a
+field of Answer: errors, Retry-After, refusals, truncation, broken connections, any text at all.
 """
 
+from gitops_bot.sandbox.llm.script import Answer
 from gitops_bot.sandbox.llm.standin import LanguageModelStandIn
 
-__all__ = ["LanguageModelStandIn"]
+__all__ = ["Answer", "LanguageModelStandIn"]

@@ -1,42 +1,55 @@
 """What the model is told to say, and what it says when it was told nothing."""
 
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from gitops_bot.sandbox.llm.formats import fitting
+
 # Roughly how tokenisers cut: words, and every other character by itself.
 _TOKEN = re.compile(r"\w+|[^\w\s]")
-_DEEPEST = 20
+# Characters from which on tokens are guessed: cutting megabytes would hold up everybody else.
+_LONG = 200_000
+_NOTHING = "I am the sandbox's stand-in for a language model: I have no opinion. Script my answers to give me one."
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One scripted answer."""
+    """One scripted answer. What a model may get wrong: ``text`` is said as it is (``{"score": NaN}``, ``"100"``, …)."""
 
     # What the model says. Ignored when ``status`` is an error.
     text: str = ""
-    # Only for prompts that contain this (any when empty).
+    # Only for prompts that contain this, and in which this regular expression is found (any when empty).
     when: str = ""
+    pattern: str = ""
     # How many requests it answers; 0: every one.
     times: int = 1
     # Seconds before the answer, and between the pieces of a streamed one.
     delay: float = 0
-    # HTTP status; an error carries ``message`` and ``code`` as OpenAI's errors do.
+    # HTTP status; an error carries ``message`` and ``code`` as OpenAI's errors do, and a Retry-After in seconds.
     status: int = 200
     message: str = ""
     code: str = ""
+    retry_after: float | None = None
     # stop, length, content_filter, tool_calls.
     finish_reason: str = "stop"
     # The provider's field for "I will not answer that".
     refusal: str = ""
-    # Functions to be called: [{"name": ..., "arguments": {...}}].
+    # Functions to be called: [{"name": ..., "arguments": {...}}]; arguments that are a text are sent as they are.
     tool_calls: tuple[Mapping[str, Any], ...] = ()
+    # Instead of ``text``: JSON that fits the schema asked for, with these fields laid over it.
+    fields: Mapping[str, Any] | None = None
+    # Say the text so many times over: for answers of many megabytes.
+    repeat: int = 1
+    # Counted instead of what the text comes to.
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
     # Sent as the body as it is, whatever it is: for answers that are not JSON.
     raw: str | None = None
-    # Cut the connection instead of answering.
+    # Cut the connection instead of answering; ``half``: in the middle of the answer.
     cut: bool = False
+    half: bool = False
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Answer":
@@ -45,10 +58,29 @@ class Answer:
         for name, given in value.items():
             if name not in known:
                 raise ValueError(f"unknown field {name!r}; there are: {', '.join(known)}")
-            expected = (str, type(None)) if name == "raw" else _accepted(known[name])
-            if not isinstance(given, expected):
+            if not isinstance(given, _ACCEPTED.get(name) or _accepted(known[name])):
                 raise TypeError(f"{name}: wrong type {type(given).__name__}")
+        re.compile(value.get("pattern", ""))
         return cls(**{**value, "tool_calls": tuple(value.get("tool_calls", ()))})
+
+    def fits(self, prompt: str) -> bool:
+        """Whether it answers this prompt."""
+        return self.when in prompt and (not self.pattern or re.search(self.pattern, prompt) is not None)
+
+    def said(self, schema: Mapping[str, Any] | None) -> str:
+        """Give the text."""
+        if self.fields is not None:
+            return fitting(schema or {"type": "object"}, self.fields)
+        return self.text * self.repeat
+
+
+_ACCEPTED: Mapping[str, tuple[type, ...]] = {
+    "raw": (str, type(None)),
+    "fields": (dict, type(None)),
+    "retry_after": (int, float, type(None)),
+    "prompt_tokens": (int, type(None)),
+    "completion_tokens": (int, type(None)),
+}
 
 
 def _accepted(default: Any) -> tuple[type, ...]:
@@ -57,11 +89,16 @@ def _accepted(default: Any) -> tuple[type, ...]:
     return (int, float) if isinstance(default, float | int) and not isinstance(default, bool) else (type(default),)
 
 
+# A whole model in Python: sees the request, gives an answer, or None to leave it to the script.
+Model = Callable[[Mapping[str, Any]], Answer | None]
+
+
 class Script:
-    """The answers that are left."""
+    """The answers that are left; ``model``, when it is set, is asked first."""
 
     def __init__(self) -> None:
         self._answers: list[tuple[Answer, int]] = []
+        self.model: Model | None = None
 
     def add(self, answer: Answer) -> None:
         """Append one."""
@@ -70,15 +107,19 @@ class Script:
     def clear(self) -> None:
         """Forget all."""
         self._answers.clear()
+        self.model = None
 
     def as_json(self) -> list[dict[str, Any]]:
         """Give those that are left, with how many times."""
         return [{**asdict(answer), "times": left} for answer, left in self._answers]
 
-    def take(self, prompt: str) -> Answer | None:
+    def take(self, body: Mapping[str, Any], prompt: str) -> Answer | None:
         """Give the first that fits a prompt, and count it."""
+        answer = self.model(body) if self.model is not None else None
+        if answer is not None:
+            return answer
         for index, (answer, left) in enumerate(self._answers):
-            if answer.when in prompt:
+            if answer.fits(prompt):
                 if left == 1:
                     del self._answers[index]
                 elif left > 1:
@@ -87,57 +128,20 @@ class Script:
         return None
 
 
-def default_answer(body: Mapping[str, Any]) -> str:
+def default_answer(schema: Mapping[str, Any] | None) -> Answer:
     """Say something that fits the format that was asked for."""
-    wanted = body.get("response_format") or {}
-    if wanted.get("type") == "json_schema":
-        return json.dumps(smallest((wanted.get("json_schema") or {}).get("schema") or {}))
-    if wanted.get("type") == "json_object":
-        return json.dumps(smallest(wanted.get("schema") or {"type": "object"}))
-    return "I am the sandbox's stand-in for a language model: I have no opinion. Script my answers to give me one."
-
-
-def smallest(schema: Mapping[str, Any], root: Mapping[str, Any] | None = None, depth: int = 0) -> Any:
-    """Make the smallest value that a JSON schema allows, as far as providers' strict mode knows schemas."""
-    root = schema if root is None else root
-    if depth > _DEEPEST:
-        return None
-    chosen = _chosen(schema, root)
-    if chosen is not None:
-        return smallest(chosen, root, depth + 1)
-    if "const" in schema or "enum" in schema:
-        return schema["const"] if "const" in schema else schema["enum"][0]
-    kind = schema.get("type")
-    if isinstance(kind, Sequence) and not isinstance(kind, str):
-        kind = kind[0]
-    if kind == "object" or (kind is None and "properties" in schema):
-        properties = schema.get("properties", {})
-        return {name: smallest(properties.get(name, {}), root, depth + 1) for name in schema.get("required", ())}
-    if kind == "array":
-        return [smallest(schema.get("items", {}), root, depth + 1) for _ in range(schema.get("minItems", 0))]
-    simple = {"string": "x" * schema.get("minLength", 0), "boolean": False, "null": None}
-    return schema.get("minimum", 0) if kind in {"integer", "number"} else simple.get(str(kind))
-
-
-def _chosen(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Give the schema that stands in place of this one: what it refers to, or the first of its choices."""
-    if "$ref" in schema:
-        return _resolve(schema["$ref"], root)
-    return next((schema[name][0] for name in ("anyOf", "oneOf", "allOf") if schema.get(name)), None)
-
-
-def _resolve(reference: str, root: Mapping[str, Any]) -> Mapping[str, Any]:
-    found: Any = root
-    for part in reference.removeprefix("#/").split("/"):
-        found = found[part]
-    result: Mapping[str, Any] = found
-    return result
+    return Answer(text=_NOTHING if schema is None else fitting(schema))
 
 
 def tokens(text: str) -> list[str]:
     """Cut a text into what is counted as tokens, each with the space before it."""
     ends = [match.end() for match in _TOKEN.finditer(text)]
     return [text[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def count(text: str) -> int:
+    """Count tokens; of a very long text only about."""
+    return len(tokens(text)) if len(text) <= _LONG else len(text) // 4
 
 
 def prompt_of(messages: Sequence[Any]) -> str:

@@ -1,11 +1,7 @@
-"""The HTTP side of the language model's stand-in.
-
-Shapes: https://platform.openai.com/docs/api-reference/chat
-"""
+"""The HTTP side of the language model's stand-in."""
 
 import asyncio
 import json
-import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,23 +9,12 @@ from typing import Any
 
 from aiohttp import web
 
-from gitops_bot.sandbox.llm.script import Answer, Script, default_answer, prompt_of, tokens
+from gitops_bot.sandbox.llm.completions import said, send
+from gitops_bot.sandbox.llm.formats import MANNERS, wanted_schema
+from gitops_bot.sandbox.llm.refusals import Refused, unknown_model
+from gitops_bot.sandbox.llm.script import Answer, Script, count, default_answer, prompt_of
 
-_LARGEST_BODY = 8 << 20
-_MODELS = ("stand-in-small", "stand-in-large")
-_ERROR_TYPES = {400: "invalid_request_error", 401: "invalid_request_error", 429: "rate_limit_error"}
-
-
-class _Refused(Exception):
-    """An error answer in OpenAI's shape."""
-
-    def __init__(self, status: int, message: str, *, code: str = "", parameter: str | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        kind = _ERROR_TYPES.get(
-            status, "server_error" if status >= web.HTTPInternalServerError.status_code else "error"
-        )
-        self.body = {"error": {"message": message, "type": kind, "param": parameter, "code": code or None}}
+_LARGEST_BODY = 64 << 20
 
 
 class LanguageModelStandIn:
@@ -43,6 +28,16 @@ class LanguageModelStandIn:
         self._runner: web.AppRunner | None = None
         self._origin = ""
         self.script = Script()
+        # In what servers differ. ``keys``: others are refused (None: any is right); ``strict_models``: so are other
+        # models than those listed; a prompt of more than ``context_tokens`` is too long.
+        self.settings: dict[str, Any] = {
+            "json_schema": "honour",
+            "json_object": "honour",
+            "keys": None,
+            "models": ["stand-in-small", "stand-in-large"],
+            "strict_models": False,
+            "context_tokens": 128_000,
+        }
         # key, body, status, prompt_tokens, completion_tokens.
         self.calls: list[dict[str, Any]] = []
 
@@ -63,10 +58,14 @@ class LanguageModelStandIn:
             [
                 web.post("/v1/chat/completions", self._complete),
                 web.get("/v1/models", self._models),
+                web.get("/v1/models/{model}", self._model),
                 web.get("/_control/calls", self._show_calls),
+                web.get("/_control/usage", self._show_usage),
                 web.get("/_control/answers", self._show_answers),
                 web.post("/_control/answers", self._add_answer),
                 web.delete("/_control/answers", self._clear_answers),
+                web.get("/_control/settings", self._show_settings),
+                web.post("/_control/settings", self._change_settings),
             ]
         )
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
@@ -84,66 +83,74 @@ class LanguageModelStandIn:
     async def _complete(self, request: web.Request) -> web.StreamResponse:
         call: dict[str, Any] = {"at": time.time(), "status": 200, "prompt_tokens": 0, "completion_tokens": 0}
         try:
-            call["key"] = _key(request)
+            call["key"] = self._key(request)
             call["body"] = body = await _read(request)
-            answer = self.script.take(prompt_of(body["messages"])) or Answer(text=default_answer(body))
+            prompt = prompt_of(body["messages"])
+            asked = count(prompt)
+            schema = self._check(body, prompt, asked)
+            answer = self.script.take(body, prompt) or default_answer(schema)
             await asyncio.sleep(answer.delay)
             _fail_as_told(answer)
-            return await self._answer(request, body, answer, call)
-        except _Refused as refused:
+            if answer.cut:
+                if request.transport is not None:
+                    request.transport.abort()
+                return web.Response()
+            if answer.raw is not None:
+                return web.Response(text=answer.raw, content_type="application/json", status=answer.status)
+            words = said(body, answer, schema, asked)
+            call |= {"prompt_tokens": words.prompt_tokens, "completion_tokens": words.completion_tokens}
+            return await send(request, body, answer, words)
+        except Refused as refused:
             call["status"] = refused.status
-            return web.json_response(refused.body, status=refused.status)
+            return refused.response()
         finally:
             self.calls.append(call)
             with self._file.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({name: value for name, value in call.items() if name != "key"}) + "\n")
 
-    async def _answer(
-        self, request: web.Request, body: Mapping[str, Any], answer: Answer, call: dict[str, Any]
-    ) -> web.StreamResponse:
-        if answer.cut:
-            if request.transport is not None:
-                request.transport.abort()
-            return web.Response()
-        if answer.raw is not None:
-            return web.Response(text=answer.raw, content_type="application/json", status=answer.status)
-        pieces, reason = tokens(answer.text), answer.finish_reason
-        limit = body.get("max_completion_tokens") or body.get("max_tokens") or len(pieces)
-        if len(pieces) > limit:
-            pieces, reason = pieces[:limit], "length"
-        called = [
-            {
-                "id": f"call_{secrets.token_hex(8)}",
-                "type": "function",
-                "function": {"name": one["name"], "arguments": json.dumps(one.get("arguments", {}))},
-            }
-            for one in answer.tool_calls
-        ]
-        call["prompt_tokens"] = len(tokens(prompt_of(body["messages"])))
-        call["completion_tokens"] = len(pieces)
-        usage = {name: call[name] for name in ("prompt_tokens", "completion_tokens")}
-        usage["total_tokens"] = sum(usage.values())
-        frame = {"id": f"chatcmpl-{secrets.token_hex(12)}", "created": int(time.time()), "model": body["model"]}
-        if body.get("stream"):
-            wants_usage = (body.get("stream_options") or {}).get("include_usage")
-            return await _stream(request, frame, pieces, reason, answer.delay, usage if wants_usage else None)
-        message: dict[str, Any] = {"role": "assistant", "content": "".join(pieces), "refusal": answer.refusal or None}
-        if called:
-            message |= {"tool_calls": called, "content": None if not pieces else message["content"]}
-            reason = "tool_calls"
-        choice = {"index": 0, "message": message, "finish_reason": reason, "logprobs": None}
-        return web.json_response({**frame, "object": "chat.completion", "choices": [choice], "usage": usage})
+    def _key(self, request: web.Request) -> str:
+        """Give the key. None is never right."""
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        if scheme != "Bearer" or not key:
+            raise Refused(401, "You didn't provide an API key.", code="invalid_api_key")
+        if self.settings["keys"] is not None and key not in self.settings["keys"]:
+            raise Refused(401, f"Incorrect API key provided: {key[:3]}***{key[-4:]}.", code="invalid_api_key")
+        return key
+
+    def _check(self, body: Mapping[str, Any], prompt: str, asked: int) -> Mapping[str, Any] | None:
+        """Refuse what this server cannot do; give the schema that the answer must fit."""
+        if self.settings["strict_models"] and body["model"] not in self.settings["models"]:
+            raise unknown_model(body["model"])
+        most = self.settings["context_tokens"]
+        if asked > most:
+            words = f"This model's maximum context length is {most} tokens. Your messages resulted in {asked} tokens."
+            raise Refused(400, words, code="context_length_exceeded", parameter="messages")
+        return wanted_schema(body, prompt, self.settings)
 
     async def _models(self, request: web.Request) -> web.Response:
         try:
-            _key(request)
-        except _Refused as refused:
-            return web.json_response(refused.body, status=refused.status)
-        models = [{"id": name, "object": "model", "created": 0, "owned_by": "sandbox"} for name in _MODELS]
-        return web.json_response({"object": "list", "data": models})
+            self._key(request)
+        except Refused as refused:
+            return refused.response()
+        return web.json_response({"object": "list", "data": [_model_shape(name) for name in self.settings["models"]]})
+
+    async def _model(self, request: web.Request) -> web.Response:
+        name = request.match_info["model"]
+        try:
+            self._key(request)
+        except Refused as refused:
+            return refused.response()
+        if name not in self.settings["models"]:
+            return unknown_model(name).response()
+        return web.json_response(_model_shape(name))
 
     async def _show_calls(self, _request: web.Request) -> web.Response:
         return web.json_response({"calls": self.calls})
+
+    async def _show_usage(self, _request: web.Request) -> web.Response:
+        names = ("prompt_tokens", "completion_tokens")
+        totals = {name: sum(call[name] for call in self.calls) for name in names}
+        return web.json_response({"requests": len(self.calls)} | totals)
 
     async def _show_answers(self, _request: web.Request) -> web.Response:
         return web.json_response({"answers": self.script.as_json()})
@@ -159,61 +166,43 @@ class LanguageModelStandIn:
         self.script.clear()
         return await self._show_answers(request)
 
+    async def _show_settings(self, _request: web.Request) -> web.Response:
+        return web.json_response(self.settings)
+
+    async def _change_settings(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        unknown = sorted(set(body) - set(self.settings))
+        wrong = [name for name in ("json_schema", "json_object") if body.get(name, "honour") not in MANNERS]
+        if unknown or wrong:
+            words = f"unknown: {unknown}; json_schema and json_object are one of {', '.join(MANNERS)}"
+            return web.json_response({"error": words}, status=400)
+        self.settings |= body
+        return web.json_response(self.settings)
+
 
 def _fail_as_told(answer: Answer) -> None:
-    if answer.status >= web.HTTPBadRequest.status_code:
-        raise _Refused(answer.status, answer.message or "The stand-in was told to fail.", code=answer.code)
-
-
-def _key(request: web.Request) -> str:
-    """Give the key; any is right, none is not."""
-    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    if scheme != "Bearer" or not key:
-        raise _Refused(401, "You didn't provide an API key.", code="invalid_api_key")
-    return key
+    if answer.status < web.HTTPBadRequest.status_code:
+        return
+    refused = Refused(answer.status, answer.message or "The stand-in was told to fail.", code=answer.code)
+    if answer.retry_after is not None:
+        refused.headers["Retry-After"] = f"{answer.retry_after:g}"
+    raise refused
 
 
 async def _read(request: web.Request) -> dict[str, Any]:
     try:
         body = await request.json()
     except ValueError as error:
-        raise _Refused(400, "We could not parse the JSON body of your request.") from error
+        raise Refused(400, "We could not parse the JSON body of your request.") from error
     if not isinstance(body, dict):
-        raise _Refused(400, "The body must be a JSON object.")
+        raise Refused(400, "The body must be a JSON object.")
     if not isinstance(body.get("model"), str) or not body["model"]:
-        raise _Refused(400, "you must provide a model parameter", parameter="model")
+        raise Refused(400, "you must provide a model parameter", parameter="model")
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages:
-        raise _Refused(400, "Invalid 'messages': expected a non-empty array.", parameter="messages")
+        raise Refused(400, "Invalid 'messages': expected a non-empty array.", parameter="messages")
     return body
 
 
-async def _stream(
-    request: web.Request,
-    frame: Mapping[str, Any],
-    pieces: list[str],
-    reason: str,
-    delay: float,
-    usage: Mapping[str, int] | None,
-) -> web.StreamResponse:
-    """Send one server-sent event per token, as providers do."""
-    answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-    await answer.prepare(request)
-
-    async def send(choices: list[dict[str, Any]], **more: Any) -> None:
-        chunk = {**frame, "object": "chat.completion.chunk", "choices": choices, **more}
-        await answer.write(f"data: {json.dumps(chunk)}\n\n".encode())
-
-    def choice(delta: Mapping[str, Any], finish: str | None = None) -> list[dict[str, Any]]:
-        return [{"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}]
-
-    await send(choice({"role": "assistant", "content": ""}))
-    for piece in pieces:
-        await asyncio.sleep(delay)
-        await send(choice({"content": piece}))
-    await send(choice({}, reason))
-    if usage is not None:
-        await send([], usage=usage)
-    await answer.write(b"data: [DONE]\n\n")
-    await answer.write_eof()
-    return answer
+def _model_shape(name: str) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": "sandbox"}
