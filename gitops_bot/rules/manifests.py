@@ -11,6 +11,7 @@ import binascii
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import yaml
@@ -114,8 +115,16 @@ class Reading:
 
     def every(self, name: str) -> Iterator["Reading"]:
         """Give each value that may stand for the field ``name``."""
-        wanted = name.casefold()
-        return (value for key, value in self.fields() if key.casefold() == wanted and not value.is_null)
+        return iter(self._by_name.get(name.casefold(), ()))
+
+    @cached_property
+    def _by_name(self) -> dict[str, list["Reading"]]:
+        """The fields by their folded names; shared bases are asked again and again."""
+        found: dict[str, list[Reading]] = {}
+        for key, value in self.fields():
+            if not value.is_null:
+                found.setdefault(key.casefold(), []).append(value)
+        return found
 
     def items(self) -> Iterator["Reading"]:
         """Go through the items of a list."""

@@ -5,7 +5,7 @@ import time
 import pytest
 import yaml
 from generated_fleets import FEATURES, build_fleet
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitops_bot.models.kustomizations import Kustomization, KustomizationId
@@ -304,6 +304,7 @@ def test_a_kustomization_file_that_is_a_folder_is_an_error() -> None:
 _TEXT = st.text(alphabet="aA:/.{}[]-&*<|>'\"\n =@!%#,?", max_size=60)
 
 
+@settings(deadline=None)
 @given(_TEXT, st.sampled_from(["{0}", "resources: [{0}]", "resources:\n- {0}", "generators:\n- |\n  {0}", "<<: {0}"]))
 def test_whatever_stands_in_a_kustomization_the_walk_ends_and_stays_inside(text: str, shape: str) -> None:
     found = of_root(shape.replace("{0}", text), **{"apps/a": text, "apps/b/kustomization.yaml": text})
@@ -328,9 +329,9 @@ def test_many_walks_through_a_large_tree_are_fast() -> None:
     files |= {f"base/r{at}.yaml": b"kind: ConfigMap\n" * 20 for at in range(200)}
     files |= {f"other/{at % 100}/{at}.yaml": b"a: b" for at in range(15_000)}
     files["base/kustomization.yaml"] = ("resources:\n" + "".join(f"- r{at}.yaml\n" for at in range(200))).encode()
-    before = time.monotonic()
+    before = time.process_time()
     index = TreeIndex(Tree(files))
     for at in range(200):
         found = closure_of(index, Kustomization(KustomizationId("c", "ns", "n"), {"path": f"apps/a{at}"}))
         assert "base/r7.yaml" in found.files
-    assert time.monotonic() - before < 10
+    assert time.process_time() - before < 10

@@ -2,7 +2,7 @@ import contextlib
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitops_bot.rules.manifests import (
@@ -37,11 +37,11 @@ _MERGE_BOMB = "a0: &a0 {" + ", ".join(f"k{key}: 1" for key in range(10)) + "}\n"
     ],
 )
 def test_what_is_past_the_bounds_is_refused_at_once(content: str | bytes, reason: str) -> None:
-    before = time.monotonic()
+    before = time.process_time()
     with pytest.raises(UnreadableManifestError) as caught:
         documents("a.yaml", content)
     assert (caught.value.file, caught.value.reason, caught.value.out_of_bounds) == ("a.yaml", reason, True)
-    assert time.monotonic() - before < 2
+    assert time.process_time() - before < 2
     with pytest.raises(UnreadableManifestError):
         first_reading("a.yaml", content)
 
@@ -71,6 +71,7 @@ def test_broken_files_give_a_reason_without_their_content(content: str | bytes, 
     assert not caught.value.out_of_bounds
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace")))
 def test_whatever_it_is_nothing_else_is_raised(content: bytes) -> None:
     for read in (documents, objects, lambda *both: [list(each.fields()) for each in readings(*both)]):

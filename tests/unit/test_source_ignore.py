@@ -61,10 +61,10 @@ def test_patterns_hold_below_their_folder_only() -> None:
     "pattern", ["*a" * 60 + "b", "**/" * 60 + "b", "?*" * 60 + "b", "[a-z]*" * 60 + "B", "*" * 500 + "b"]
 )
 def test_a_hostile_pattern_does_not_run_for_years(pattern: str) -> None:
-    before = time.monotonic()
+    before = time.process_time()
     IgnoreRules(parse_patterns(pattern)).ignores("a" * 255)
     IgnoreRules(parse_patterns(pattern)).ignores("/".join(["a"] * 60))
-    assert time.monotonic() - before < 1
+    assert time.process_time() - before < 1
 
 
 def test_a_line_that_is_too_long_ends_the_file() -> None:
