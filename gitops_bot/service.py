@@ -168,15 +168,18 @@ async def open_service(settings: Settings) -> AsyncIterator["Service"]:
         )
         github = cast("GitHubDoor", eyes.github)
         github.import_validators(await store.keepsake(_VALIDATORS))
-        yield Service(settings, doors, github=github, slack=slack, store=store)
+        yield Service(settings, doors, github=github, git=cast("GitDoor", eyes.git), slack=slack, store=store)
 
 
 class Service:
     """The ticks, and what they say of themselves."""
 
-    def __init__(self, settings: Settings, doors: Doors, *, github: GitHubDoor, slack: SlackDoor, store: Store) -> None:
+    def __init__(
+        self, settings: Settings, doors: Doors, *, github: GitHubDoor, git: GitDoor, slack: SlackDoor, store: Store
+    ) -> None:
         self._settings = settings
         self._github = github
+        self._git = git
         self._kept_validators: dict[str, Any] = {}
         self._doors = doors
         self._slack = slack
@@ -218,6 +221,8 @@ class Service:
         """Delete what is older than the retention."""
         gone = await self._store.forget_before(_now() - timedelta(days=self._settings.store.retention_days))
         log.info("old reports and clicks are deleted", rows=gone)
+        # Nothing else bounds the disk: commits that nobody asks for any more go.
+        await self._git.tidy()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Listen and tick until ``stop``."""

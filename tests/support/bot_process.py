@@ -1,0 +1,107 @@
+"""The shipped bot as a process in a running world: start, kill, look at what it left."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from gitops_bot.sandbox.fleet.checkout import Checkout, with_credentials
+from gitops_bot.sandbox.observer import Observer
+
+
+class BotProcess:
+    """`gitops-bot run`, nothing patched; only its interval and its folder are set, as a person would."""
+
+    def __init__(self, world: Mapping[str, Any], folder: Path, *, interval: float = 1) -> None:
+        self._settings = world["settings_file"]
+        self._folder = folder
+        self._environment = {
+            **os.environ,
+            "GITOPS_BOT_WATCH__INTERVAL": str(interval),
+            "GITOPS_BOT_STORE__FOLDER": str(folder / "bot"),
+            "GITOPS_BOT_WEB__PORT": "0",
+        }
+        self._log = (folder / "bot.log").open("ab")
+        self.process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Start it in a process group of its own."""
+        self.process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "gitops_bot", "run", "--settings", self._settings),
+            env=self._environment,
+            stdout=self._log,
+            stderr=self._log,
+            start_new_session=True,
+        )
+
+    async def kill(self) -> None:
+        """SIGKILL, as a node that loses power would."""
+        if self.process is not None and self.process.returncode is None:
+            self.process.send_signal(signal.SIGKILL)
+            await self.process.wait()
+
+    def lose_the_database(self) -> None:
+        """Delete what it remembers; the clones stay."""
+        for file in (self._folder / "bot").glob("gitops-bot.sqlite*"):
+            file.unlink()
+
+    def log(self) -> str:
+        """What it has logged so far."""
+        return (self._folder / "bot.log").read_text(encoding="utf-8", errors="replace")
+
+    async def close(self) -> None:
+        """End it and close its log."""
+        await self.kill()
+        self._log.close()
+
+
+class Fleet:
+    """Somebody's clone of the fleet repository, and the pull requests that they open from it."""
+
+    def __init__(self, observer: Observer, folder: Path) -> None:
+        self.observer = observer
+        github = observer.github
+        self._url = with_credentials(
+            f"{github['git_url']}/{observer.repository}.git", observer.author, github["tokens"][observer.author]
+        )
+        self._checkout = Checkout.of_repository(self._url, folder, self._url, author=observer.author)
+
+    async def push(self, branch: str, color: str) -> str:
+        """Push a commit that changes one field of one object; gives the commit."""
+        return await asyncio.to_thread(self._push, branch, color)
+
+    def _push(self, branch: str, color: str) -> str:
+        self._checkout.run("checkout", "--quiet", "--force", "-B", branch, "origin/main")
+        file = self._checkout.folder / "apps" / "base" / "podinfo" / "deployment.yaml"
+        text = file.read_text(encoding="utf-8").replace("kind: Deployment", f"kind: Deployment # {color}", 1)
+        first = text.index("metadata:")
+        name = text.index("\n", text.index("  name:", first)) + 1
+        file.write_text(f"{text[:name]}  annotations: {{color: {color}}}\n{text[name:]}", encoding="utf-8")
+        commit = self._checkout.commit(f"Paint it {color}")
+        self._checkout.push(branch)
+        return commit
+
+
+async def set_fault(origin: str, **values: Any) -> None:
+    """Switch a fault of a stand-in on; ``origin`` is its address up to the port."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        answer = await client.post(f"{origin}/_control/faults", json=values)
+        assert answer.is_success, answer.text
+
+
+async def clear_faults(origin: str) -> None:
+    """Switch all faults of a stand-in off."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        answer = await client.delete(f"{origin}/_control/faults")
+        assert answer.is_success, answer.text
+
+
+def origin_of(url: str) -> str:
+    """``scheme://host:port`` of an address."""
+    parts = httpx.URL(url)
+    return f"{parts.scheme}://{parts.host}:{parts.port}"
