@@ -15,7 +15,7 @@ from gitops_bot.cluster.flux_objects import KUSTOMIZATIONS, SOURCES, FluxKind, r
 from gitops_bot.cluster.guard import guard_failure
 from gitops_bot.cluster.line import Line
 from gitops_bot.config import ClusterSettings, NetworkSettings
-from gitops_bot.errors import ClusterRefused, ClusterUnavailable, SettingsError
+from gitops_bot.errors import ClusterError, ClusterRefused, ClusterUnavailable, SettingsError
 from gitops_bot.models.kustomizations import ClusterCredentials, ClusterSnapshot, ObjectReference
 
 log = telemetry.logger(__name__)
@@ -254,19 +254,19 @@ class ClusterDoor:
         return _Proof(not failure, self._clock())
 
     async def _path_of(self, connection: Connection, api_version: str, reference: ObjectReference) -> str:
-        """Give the address of an object; NotFoundError when the cluster does not know its kind, or allows no such name.
+        """Give the address of an object; NotFoundError when the cluster does not know its kind.
 
         All of it may come from a pull request: a name that is no name must not lead to another object.
         """
         if not (_API_VERSION.fullmatch(api_version) and _is_name(reference.name)):
-            raise NotFoundError(f"{reference.kind} in {api_version}: no such name")
+            raise ClusterError(f"Cluster {self.name}: there can be no {reference.kind} of this name")
         base = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
         if base not in self._resources:
             self._resources[base] = (await connection.get(base)).get("resources") or []
         for resource in self._resources[base]:
             if resource.get("kind") == reference.kind and "/" not in str(resource.get("name")):
                 if resource.get("namespaced") and not _is_name(reference.namespace):
-                    break
+                    raise ClusterError(f"Cluster {self.name}: {reference.kind} needs a namespace")
                 where = f"/namespaces/{reference.namespace}" if resource.get("namespaced") else ""
                 return f"{base}{where}/{resource['name']}/{reference.name}"
         # Not remembered: a definition may arrive.

@@ -8,12 +8,12 @@ soon as it is done, in any order. When its input ends it stops everything and go
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from gitops_bot.models.changes import FluxOutcome, OutcomeStatus
-from gitops_bot.models.kustomizations import ClusterCredentials, Kustomization, KustomizationId
+from gitops_bot.models.kustomizations import ClusterCredentials, Kustomization, KustomizationId, ObjectReference
 
 # Bytes of one line. The longest are the answers: a text of some megabytes, escaped.
 LINE_BYTES = 128 << 20
@@ -84,13 +84,31 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Look:
+    """A wish to see objects as they are in the cluster, each with its apiVersion."""
+
+    number: int
+    kustomization: Kustomization
+    objects: tuple[tuple[str, ObjectReference], ...]
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What a look found: the objects asked for, by their place in the wish. What could not be read is in neither."""
+
+    number: int
+    found: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    absent: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Failure:
     """The runner itself cannot go on; the text is for the log of the bot."""
 
     message: str
 
 
-Message = Opening | FileContent | TreeListing | Job | Answer | Failure
+Message = Opening | FileContent | TreeListing | Job | Answer | Look | Sight | Failure
 
 
 def digest(content: bytes) -> str:
@@ -119,18 +137,11 @@ def encode(message: Message) -> bytes:
         case FileContent():
             body: Any = {"digest": message.digest, "content": base64.b64encode(message.content).decode("ascii")}
         case Job():
-            identity = message.kustomization.id
-            body = {
-                "number": message.number,
-                "operation": message.operation,
-                "tree": message.tree,
-                # What decides a run, and nothing else of the object: its inventory may be long.
-                "kustomization": {
-                    "id": [identity.cluster, identity.namespace, identity.name],
-                    "spec": message.kustomization.spec,
-                    "live": message.kustomization.live,
-                },
-            }
+            body = {"number": message.number, "operation": message.operation, "tree": message.tree}
+            body["kustomization"] = _brief(message.kustomization)
+        case Look():
+            wanted = [[version, one.kind, one.namespace, one.name, one.group] for version, one in message.objects]
+            body = {"number": message.number, "objects": wanted, "kustomization": _brief(message.kustomization)}
         case _:
             body = asdict(message)
     # ASCII only: paths may hold bytes that are not UTF-8, as lone surrogates.
@@ -139,26 +150,48 @@ def encode(message: Message) -> bytes:
     )
 
 
+def _brief(kustomization: Kustomization) -> dict[str, Any]:
+    """Give what decides a run, and nothing else of the object: its inventory may be long."""
+    identity = kustomization.id
+    return {
+        "id": [identity.cluster, identity.namespace, identity.name],
+        "spec": kustomization.spec,
+        "live": kustomization.live,
+    }
+
+
+def _kustomization(about: Mapping[str, Any]) -> Kustomization:
+    return Kustomization(KustomizationId(*about["id"]), about["spec"], live=about["live"])
+
+
+def _answer(body: dict[str, Any]) -> Answer:
+    outcome = dict(body["outcome"])
+    outcome |= {"status": OutcomeStatus(outcome["status"]), "notes": tuple(outcome["notes"])}
+    return Answer(body["number"], FluxOutcome(**outcome))
+
+
+def _look(body: dict[str, Any]) -> Look:
+    wanted = tuple((version, ObjectReference(*names)) for version, *names in body["objects"])
+    return Look(body["number"], _kustomization(body["kustomization"]), wanted)
+
+
+_READERS: Mapping[str, Callable[[dict[str, Any]], Message]] = {
+    "Opening": lambda body: Opening(**{**body, "limits": Limits(**body["limits"])}),
+    "FileContent": lambda body: FileContent(body["digest"], base64.b64decode(body["content"])),
+    "TreeListing": lambda body: TreeListing(
+        body["name"], body["files"], tuple(body["oversized"]), tuple(body["links"])
+    ),
+    "Job": lambda body: Job(body["number"], body["operation"], body["tree"], _kustomization(body["kustomization"])),
+    "Answer": _answer,
+    "Look": _look,
+    "Sight": lambda body: Sight(
+        body["number"], {int(place): value for place, value in body["found"].items()}, tuple(body["absent"])
+    ),
+    "Failure": lambda body: Failure(body["message"]),
+}
+
+
 def decode(line: bytes) -> Message:
     """Read a message; ValueError, KeyError or TypeError when it is none."""
     body = json.loads(line)
-    match body.pop("kind"):
-        case "Opening":
-            return Opening(**{**body, "limits": Limits(**body["limits"])})
-        case "FileContent":
-            return FileContent(body["digest"], base64.b64decode(body["content"]))
-        case "TreeListing":
-            return TreeListing(body["name"], body["files"], tuple(body["oversized"]), tuple(body["links"]))
-        case "Job":
-            about = body["kustomization"]
-            kustomization = Kustomization(KustomizationId(*about["id"]), about["spec"], live=about["live"])
-            return Job(body["number"], body["operation"], body["tree"], kustomization)
-        case "Answer":
-            known = {entry.name for entry in fields(FluxOutcome)}
-            outcome = {key: value for key, value in body["outcome"].items() if key in known}
-            outcome |= {"status": OutcomeStatus(outcome["status"]), "notes": tuple(outcome.get("notes", ()))}
-            return Answer(body["number"], FluxOutcome(**outcome))
-        case "Failure":
-            return Failure(body["message"])
-        case other:
-            raise ValueError(f"no message is called {other!r}")
+    return _READERS[body.pop("kind")](body)

@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from gitops_bot import telemetry
 from gitops_bot.errors import RunnerError
 from gitops_bot.flux import protocol
 from gitops_bot.models.changes import FluxOutcome
-from gitops_bot.models.kustomizations import Kustomization
+from gitops_bot.models.kustomizations import Kustomization, ObjectReference
 from gitops_bot.models.tree import Tree
 
 log = telemetry.logger(__name__)
@@ -38,7 +39,7 @@ class Session:
         self._last_words = last_words
         self._slots = slots
         self._patience = limits.seconds * _RUNS_OF_A_JOB + _GRACE
-        self._waiting: dict[int, asyncio.Future[FluxOutcome]] = {}
+        self._waiting: dict[int, asyncio.Future[protocol.Answer | protocol.Sight]] = {}
         self._numbers = 0
         self._reading = asyncio.create_task(self._listen(), name="listener to the runner")
         self._failure: RunnerError | None = None
@@ -74,24 +75,46 @@ class Session:
             self._to_runner.close()
             await self._to_runner.wait_closed()
 
+    async def live_objects(
+        self, kustomization: Kustomization, wanted: Mapping[ObjectReference, str]
+    ) -> tuple[Mapping[ObjectReference, Mapping[str, Any]], frozenset[ObjectReference]]:
+        """Read objects (reference to apiVersion) as the *diff* identity, with managedFields, redacted.
+
+        Returns those that are there, and those that are not; what could not be read is in neither.
+        A Secret comes with its metadata only.
+        """
+        references = list(wanted)
+        objects = tuple((wanted[reference], reference) for reference in references)
+        seen = await self._ask(lambda number: protocol.Look(number, kustomization, objects))
+        if not isinstance(seen, protocol.Sight):
+            raise RunnerError("The runner answered with something else than was asked for.")
+        found = {references[place]: value for place, value in seen.found.items()}
+        return found, frozenset(references[place] for place in seen.absent)
+
     async def _do(self, operation: str, kustomization: Kustomization, tree: str) -> FluxOutcome:
         async with self._slots:
-            self._numbers += 1
-            number = self._numbers
-            answer: asyncio.Future[FluxOutcome] = asyncio.get_running_loop().create_future()
-            self._waiting[number] = answer
-            try:
-                if self._failure is not None:
-                    raise self._failure
-                await self._send(protocol.Job(number, operation, tree, kustomization))
-                async with asyncio.timeout(self._patience):
-                    outcome = await answer
-            except TimeoutError as error:
-                raise RunnerError(f"The runner does not answer ({operation} of {kustomization.id}).") from error
-            finally:
-                self._waiting.pop(number, None)
-        telemetry.flux_seconds.labels(operation).observe(outcome.seconds)
-        return outcome
+            answer = await self._ask(lambda number: protocol.Job(number, operation, tree, kustomization))
+        if not isinstance(answer, protocol.Answer):
+            raise RunnerError("The runner answered with something else than was asked for.")
+        telemetry.flux_seconds.labels(operation).observe(answer.outcome.seconds)
+        return answer.outcome
+
+    async def _ask(self, message: Callable[[int], protocol.Job | protocol.Look]) -> protocol.Answer | protocol.Sight:
+        """Send a job under a new number and wait for what comes back."""
+        self._numbers += 1
+        number = self._numbers
+        answer: asyncio.Future[protocol.Answer | protocol.Sight] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer
+        try:
+            if self._failure is not None:
+                raise self._failure
+            await self._send(message(number))
+            async with asyncio.timeout(self._patience):
+                return await answer
+        except TimeoutError as error:
+            raise RunnerError(f"The runner does not answer within {self._patience:g} seconds.") from error
+        finally:
+            self._waiting.pop(number, None)
 
     async def _send(self, message: protocol.Message) -> None:
         try:
@@ -108,8 +131,8 @@ class Session:
                 message = protocol.decode(line)
                 if isinstance(message, protocol.Failure):
                     why = message.message
-                elif isinstance(message, protocol.Answer) and not self._gone(message.number):
-                    self._waiting[message.number].set_result(message.outcome)
+                elif isinstance(message, protocol.Answer | protocol.Sight) and not self._gone(message.number):
+                    self._waiting[message.number].set_result(message)
         except (ValueError, KeyError, TypeError) as error:
             why = f"it said something that is no message ({type(error).__name__})"
         # Its own text, perhaps with a traceback: only for the log, through its filter.

@@ -6,34 +6,16 @@ not in the cluster yet is rendered with its variables too. The order and the err
 https://github.com/fluxcd/pkg/blob/kustomize/v1.35.6/kustomize/kustomize_varsub.go
 """
 
-import asyncio
 import base64
 import binascii
-import json
-import socket
-import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote, urlsplit
 
-from gitops_bot.flux.protocol import Opening
+from gitops_bot.flux.api_reader import ApiReader, ApiUnreachableError, NotReadableError, is_name
 from gitops_bot.models.kustomizations import Kustomization
 
-# Seconds for one object, of which there are few.
-_SECONDS = 15.0
-# No object of etcd is larger.
-_MOST_BYTES = 4 << 20
 _KUSTOMIZATIONS = "/apis/kustomize.toolkit.fluxcd.io/v1"
-
-
-class NotReadableError(Exception):
-    """Variables are missing: the text says it as flux would."""
-
-
-class ApiUnreachableError(Exception):
-    """The API server did not answer, or not to us: nothing is known."""
 
 
 @dataclass(frozen=True)
@@ -57,17 +39,11 @@ class _Reference:
 
 
 class VariableReader:
-    """Reads ConfigMaps and Secrets with the *diff* identity, each once in a session."""
+    """Reads the ConfigMaps and Secrets that a Kustomization takes variables from."""
 
-    def __init__(self, opening: Opening) -> None:
-        """Resolve the API server's name once; this process has one thread and shall keep it so."""
-        self._token = opening.token
-        parts = urlsplit(opening.server)
-        self._host = parts.hostname or ""
-        self._port = parts.port or 443
-        self._prefix = parts.path.rstrip("/")
-        self._tls = _tls(opening) if parts.scheme == "https" else None
-        self._known: dict[str, asyncio.Task[Mapping[str, Any] | None]] = {}
+    def __init__(self, reader: ApiReader) -> None:
+        """Ask through a reader that remembers."""
+        self._reader = reader
 
     async def read(self, kustomization: Kustomization) -> Variables:
         """Read what ``postBuild`` refers to; NotReadableError, ApiUnreachableError."""
@@ -106,7 +82,7 @@ class VariableReader:
         allowed: set[str] = set()
         if kustomization.live:
             path = f"{_KUSTOMIZATIONS}/namespaces/{kustomization.id.namespace}/kustomizations/{kustomization.id.name}"
-            live = await self._get(path) or {}
+            live = await self._reader.get(path) or {}
             after = (live.get("spec") or {}).get("postBuild") or {}
             allowed = {item.name for item in _references(after) if item.kind == "Secret"}
         followed = [item for item in references if item.kind != "Secret" or item.name in allowed]
@@ -119,82 +95,16 @@ class VariableReader:
 
     async def _object(self, namespace: str, reference: _Reference) -> Mapping[str, Any]:
         plural = {"ConfigMap": "configmaps", "Secret": "secrets"}[reference.kind]
-        path = f"/api/v1/namespaces/{quote(namespace, safe='')}/{plural}/{quote(reference.name, safe='')}"
-        try:
-            found = await self._get(path)
-        except NotReadableError as error:
-            raise NotReadableError(f"✗ substitute from '{reference.kind}/{reference.name}' error: {error}") from error
+        complaint = f"✗ substitute from '{reference.kind}/{reference.name}' error:"
+        found = None
+        if is_name(reference.name):
+            try:
+                found = await self._reader.get(f"/api/v1/namespaces/{namespace}/{plural}/{reference.name}")
+            except NotReadableError as error:
+                raise NotReadableError(f"{complaint} {error}") from error
         if found is None and not reference.optional:
-            raise NotReadableError(
-                f"✗ substitute from '{reference.kind}/{reference.name}' error: {plural} \"{reference.name}\" not found"
-            )
+            raise NotReadableError(f'{complaint} {plural} "{reference.name}" not found')
         return found or {}
-
-    async def _get(self, path: str) -> Mapping[str, Any] | None:
-        """Read one object, once; None when there is none."""
-        if path not in self._known:
-            self._known[path] = asyncio.create_task(self._request(path), name=f"reader of {path}")
-        try:
-            return await asyncio.shield(self._known[path])
-        except ApiUnreachableError:
-            self._known.pop(path, None)
-            raise
-
-    async def _request(self, path: str) -> Mapping[str, Any] | None:
-        # HTTP 1.0: one answer, not in chunks, and then the end.
-        request = (
-            f"GET {self._prefix}{path} HTTP/1.0\r\nHost: {self._host}:{self._port}\r\n"
-            f"Authorization: Bearer {self._token}\r\nAccept: application/json\r\nUser-Agent: gitops-bot-runner\r\n\r\n"
-        )
-        try:
-            async with asyncio.timeout(_SECONDS):
-                answer = await self._exchange(request.encode("ascii"))
-            head, _, body = answer.partition(b"\r\n\r\n")
-            status = int(head.split(maxsplit=2)[1])
-            content = json.loads(body)
-        except (OSError, TimeoutError, ssl.SSLError, ValueError, IndexError) as error:
-            raise ApiUnreachableError(f"✗ the API server did not answer: {type(error).__name__}") from error
-        return _judged(status, content)
-
-    async def _exchange(self, request: bytes) -> bytes:
-        address = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)[0]
-        connection = socket.socket(address[0], socket.SOCK_STREAM)
-        connection.setblocking(False)  # noqa: FBT003 # the standard library's signature
-        try:
-            await asyncio.get_running_loop().sock_connect(connection, address[4])
-        except BaseException:
-            connection.close()
-            raise
-        name = self._host if self._tls else None
-        reader, writer = await asyncio.open_connection(sock=connection, ssl=self._tls, server_hostname=name)
-        try:
-            writer.write(request)
-            answer = bytearray()
-            while chunk := await reader.read(1 << 16):
-                answer += chunk
-                if len(answer) > _MOST_BYTES:
-                    raise OSError("the answer is too large")
-            return bytes(answer)
-        finally:
-            writer.close()
-
-
-def _tls(opening: Opening) -> ssl.SSLContext:
-    context = ssl.create_default_context(cadata=opening.ca_pem or None)
-    # As Go sees it: certificate authorities of clusters often lack what RFC 5280 asks for.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    return context
-
-
-def _judged(status: int, content: Any) -> Mapping[str, Any] | None:
-    message = str(content.get("message") or "") if isinstance(content, dict) else ""
-    if status == HTTPStatus.OK and isinstance(content, dict):
-        return content
-    if status == HTTPStatus.NOT_FOUND:
-        return None
-    if status == HTTPStatus.FORBIDDEN:
-        raise NotReadableError(message)
-    raise ApiUnreachableError(f"✗ the API server answered with {status}: {message or 'no reason'}")
 
 
 def _references(after: Mapping[str, Any]) -> Iterator[_Reference]:

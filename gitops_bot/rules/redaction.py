@@ -13,8 +13,9 @@ leaves this program: equal values look equal, a changed one looks changed, and n
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
+from typing import Any
 
 import yaml
 
@@ -76,6 +77,27 @@ class Redactor:
         starts = [match.start() for match in _HEADING_START.finditer(text)]
         edges = [0, *(start for start in starts if start), len(text)]
         return self.plain("".join(self._block(text[start:end]) for start, end in pairwise(edges)))
+
+    def live(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        """Redact an object as the API server tells it; of a Secret or what SOPS encrypted, keep metadata only."""
+        metadata = found.get("metadata") or {}
+        kind, name = str(found.get("kind")), str(metadata.get("name"))
+        shown = {key: value for key, value in metadata.items() if key != "annotations"}
+        annotations = metadata.get("annotations")
+        if isinstance(annotations, Mapping):
+            shown["annotations"] = {key: value for key, value in annotations.items() if key != LAST_APPLIED}
+        secret = kind == "Secret" or self._was_encrypted(kind, name)
+        kept = {"apiVersion": found.get("apiVersion"), "kind": found.get("kind")} if secret else dict(found)
+        redacted: dict[str, Any] = self._values({**kept, "metadata": shown})
+        return redacted
+
+    def _values(self, value: Any) -> Any:
+        """Redact every text in a value, keys too."""
+        if isinstance(value, str):
+            return self.plain(value)
+        if isinstance(value, Mapping):
+            return {self.plain(str(key)): self._values(item) for key, item in value.items()}
+        return [self._values(item) for item in value] if isinstance(value, list) else value
 
     def message(self, text: str) -> str:
         """Redact what flux and the API server say on standard error, which echoes values."""

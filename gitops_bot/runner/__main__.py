@@ -52,8 +52,8 @@ class _Conversation:
                 files = {path: self._contents[digest] for path, digest in message.files.items()}
                 tree = Tree(files, frozenset(message.oversized), frozenset(message.links))
                 self._open_workshop().add_tree(message.name, tree)
-            case protocol.Job():
-                job = asyncio.create_task(self._do(message), name=f"{message.operation} {message.kustomization.id}")
+            case protocol.Job() | protocol.Look():
+                job = asyncio.create_task(self._do(message), name=f"job {message.number}")
                 self._jobs.add(job)
                 job.add_done_callback(self._jobs.discard)
             case _:
@@ -76,9 +76,11 @@ class _Conversation:
             raise ValueError("the first message must be an Opening")
         return self._workshop
 
-    async def _do(self, job: protocol.Job) -> None:
-        outcome = await self._open_workshop().do(job)
-        await self.say(protocol.Answer(job.number, outcome))
+    async def _do(self, job: protocol.Job | protocol.Look) -> None:
+        if isinstance(job, protocol.Look):
+            await self.say(await self._open_workshop().look(job))
+        else:
+            await self.say(protocol.Answer(job.number, await self._open_workshop().do(job)))
 
 
 async def _converse(folder: Path) -> int:

@@ -11,12 +11,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gitops_bot.flux import command
+from gitops_bot.flux.api_reader import ApiReader, ApiUnreachableError, NotReadableError
 from gitops_bot.flux.landlock import Enclosure, enclosed
 from gitops_bot.flux.process import Ended, run, threads_of_this_user
-from gitops_bot.flux.protocol import Job, Opening
+from gitops_bot.flux.protocol import Job, Look, Opening, Sight
 from gitops_bot.flux.run_folder import RunFolder, run_folder
 from gitops_bot.flux.trees import write_tree
-from gitops_bot.flux.variables import ApiUnreachableError, NotReadableError, VariableReader, Variables
+from gitops_bot.flux.variables import VariableReader, Variables
 from gitops_bot.models.changes import FluxOutcome, OutcomeStatus
 from gitops_bot.models.kustomizations import Kustomization
 from gitops_bot.models.tree import Tree
@@ -26,6 +27,7 @@ from gitops_bot.rules.redaction import Redactor
 from gitops_bot.rules.secret_objects import encrypted_objects, secret_values
 from gitops_bot.rules.secret_references import transformed_references
 from gitops_bot.rules.yaml_nodes import UnreadableTextError
+from gitops_bot.runner.live import look
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
@@ -64,7 +66,8 @@ class Workshop:
         self._folder = folder
         self._key = bytes.fromhex(opening.redaction_key)
         self._slots = asyncio.Semaphore(opening.concurrency)
-        self._reader = VariableReader(opening)
+        self._reader = ApiReader(opening)
+        self._variables = VariableReader(self._reader)
         self._threads = threads_of_this_user()
         self._trees: dict[str, _Tree] = {}
         # Objects that SOPS encrypted in any tree: one that the pull request writes in clear was one before.
@@ -95,6 +98,14 @@ class Workshop:
             except Exception as error:  # noqa: BLE001 # its text could hold anything: only its type may leave
                 return FluxOutcome(OutcomeStatus.FAILED, message=f"A fault of gitops-bot ({_place(error)}).")
 
+    async def look(self, wish: Look) -> Sight:
+        """Look at objects in the cluster; nothing is seen when the secrets to hide cannot be read."""
+        try:
+            variables = await self._variables.read(wish.kustomization)
+            return await look(self._reader, Redactor(self._key, variables.secret_values, self._encrypted), wish)
+        except (NotReadableError, ApiUnreachableError, OSError):
+            return Sight(wish.number)
+
     def _plain(self, text: str) -> str:
         return Redactor(self._key).plain(text.replace(str(self._folder), "…"))
 
@@ -118,7 +129,7 @@ class Workshop:
             raise _RefusedError("spec.path leads outside of the repository.")
         tree = self._trees[job.tree]
         self._inspect(tree, kustomization)
-        variables = await self._reader.read(kustomization)
+        variables = await self._variables.read(kustomization)
         redactor = Redactor(self._key, variables.secret_values, self._encrypted)
         prepared = _Prepared(job, tree, variables, redactor)
         if variables.secret:

@@ -367,7 +367,8 @@ async def test_a_name_of_a_pull_request_leads_to_no_other_object(
         json.dumps({"resources": [{"kind": "ConfigMap", "name": "configmaps", "namespaced": True}]}),
         media="application/json",
     )
-    assert await door.live_object(api_version, ObjectReference("ConfigMap", namespace, name)) is None
+    with pytest.raises(ClusterError, match=r"there can be no ConfigMap of this name|needs a namespace"):
+        await door.live_object(api_version, ObjectReference("ConfigMap", namespace, name))
     assert set(server.paths()) <= {TOKEN, "/api/v1"}
 
 

@@ -14,6 +14,7 @@ from gitops_bot.config import FluxSettings
 from gitops_bot.errors import SettingsError
 from gitops_bot.flux import FluxDoor
 from gitops_bot.models.changes import OutcomeStatus
+from gitops_bot.models.kustomizations import ObjectReference
 from gitops_bot.rules.changes import parse_diff
 from gitops_bot.sandbox.cluster import Cluster
 
@@ -261,6 +262,31 @@ async def test_the_plain_text_of_what_sops_encrypted_is_not_shown(stage: Stage) 
         assert outcome.status is OutcomeStatus.CHANGED
         assert "plain-and-live" not in outcome.text
         assert "data" in outcome.text
+
+
+async def test_live_objects_come_redacted(stage: Stage) -> None:
+    namespace = stage.namespace
+    stage.cluster.apply_secret(namespace, "vars", {"A": PASSWORD})
+    stage.apply(config_map("web", namespace, url=f"https://x:{PASSWORD}@db"))
+    documents = [config_map("web", namespace, byhand=PASSWORD)]
+    stage.cluster.api.apply(documents, manager="kubectl-edit")
+    note = {"metadata": {"annotations": {"kubectl.kubernetes.io/last-applied-configuration": PASSWORD * 2}}}
+    stage.cluster.api.patch(f"/api/v1/namespaces/{namespace}/configmaps/web", note, manager="kubectl")
+    kustomization = stage.kustomization(postBuild=substituting("vars"))
+    web, secret, gone, odd = (
+        ObjectReference("ConfigMap", namespace, "web"),
+        ObjectReference("Secret", namespace, "vars"),
+        ObjectReference("ConfigMap", namespace, "gone"),
+        ObjectReference("ConfigMap", namespace, "../secrets/vars"),
+    )
+    async with stage.session(result={"apps/a.yaml": b""}) as cage:
+        found, absent = await cage.live_objects(kustomization, dict.fromkeys((web, secret, gone, odd), "v1"))
+    assert (set(found), absent) == ({web, secret}, {gone})
+    assert PASSWORD not in repr(found)
+    assert "data" not in found[secret]
+    assert found[web]["data"]["byhand"].startswith("«secret:A#")
+    assert "annotations" not in found[web]["metadata"] or not found[web]["metadata"]["annotations"]
+    assert {entry["manager"] for entry in found[web]["metadata"]["managedFields"]} >= {"kubectl-edit"}
 
 
 # Sessions

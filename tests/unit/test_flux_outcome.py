@@ -13,7 +13,7 @@ from gitops_bot.flux.protocol import Limits
 from gitops_bot.flux.run_folder import run_folder
 from gitops_bot.flux.trees import odd_name, write_tree
 from gitops_bot.models.changes import FluxOutcome, OutcomeStatus
-from gitops_bot.models.kustomizations import Kustomization, KustomizationId
+from gitops_bot.models.kustomizations import Kustomization, KustomizationId, ObjectReference
 from gitops_bot.models.tree import Tree
 
 CHANGED = "⚠️ identified at least one change, exiting with non-zero exit code\n"
@@ -175,6 +175,8 @@ MESSAGES: list[protocol.Message] = [
     protocol.TreeListing("base", {"a\udcff": "d"}, ("big",), ("link",)),
     protocol.Job(1, "build", "base", kustomization(postBuild={"substitute": {"A": "é"}})),
     protocol.Answer(1, FluxOutcome(OutcomeStatus.CHANGED, "text\n", "", 1.5, ("a note",))),
+    protocol.Look(2, kustomization(), (("v1", ObjectReference("ConfigMap", "apps", "web")),)),
+    protocol.Sight(2, {0: {"kind": "ConfigMap"}}, (1,)),
     protocol.Failure("why"),
 ]
 
