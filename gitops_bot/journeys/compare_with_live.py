@@ -5,10 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import reduce
-from typing import Any
 
-from gitops_bot.errors import ClusterError
-from gitops_bot.journeys.ports import Cluster, Eyes, FluxSession
+from gitops_bot.journeys.ports import Eyes, FluxSession, LiveObjects
 from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.journeys.render_candidates import Rendered
 from gitops_bot.models.changes import FluxOutcome
@@ -20,7 +18,6 @@ from gitops_bot.rules.objects import UnreadableRenderError, load_objects
 # Objects of one Kustomization that are read one by one for who owns their fields; beyond that it would
 # take longer than the diff itself.
 _MOST_LIVE_OBJECTS = 200
-_READS_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,6 @@ def applied_commit(kustomization: Kustomization) -> str:
 
 async def compare_with_live(
     eyes: Eyes,
-    cluster: Cluster,
     cage: FluxSession,
     rendered: Sequence[Rendered],
     applied: AppliedTrees,
@@ -57,7 +53,7 @@ async def compare_with_live(
 
     async def row(one: Rendered) -> KustomizationReport:
         try:
-            return await _row(eyes, cluster, cage, one, applied, arriving)
+            return await _row(eyes, cage, one, applied, arriving)
         finally:
             board.finished()
 
@@ -65,19 +61,19 @@ async def compare_with_live(
 
 
 async def _row(
-    eyes: Eyes, cluster: Cluster, cage: FluxSession, one: Rendered, applied: AppliedTrees, arriving: Arriving
+    eyes: Eyes, cage: FluxSession, one: Rendered, applied: AppliedTrees, arriving: Arriving
 ) -> KustomizationReport:
     candidate = one.candidate
     if candidate.obstacle:
         return _not_analysed(one)
     if not one.differs:
         return KustomizationReport(candidate.id, candidate.either.path, RowState.UNCHANGED, candidate.because)
-    base, result, before, by_live_spec, live = await asyncio.gather(
+    base, result, before, by_live_spec, (live, absent) = await asyncio.gather(
         _base_side(eyes, cage, one),
         _side(cage, candidate.result, candidate.result_tree, one.result),
         _applied_side(cage, one, applied),
         _side(cage, candidate.base, candidate.result_tree, one.result_by_live_spec),
-        _live_objects(cluster, one),
+        _live_objects(cage, one),
     )
     known = candidate.base if candidate.base is not None else candidate.either
     inputs = ComparisonInputs(
@@ -87,8 +83,8 @@ async def _row(
         applied=before,
         rendered=candidate.result if candidate.spec_changed else None,
         result_by_live_spec=by_live_spec,
-        live_objects=live.objects,
-        absent=live.absent,
+        live_objects=live,
+        absent=absent,
         arriving=arriving,
         reason=candidate.because,
     )
@@ -133,15 +129,7 @@ async def _applied_side(cage: FluxSession, one: Rendered, applied: AppliedTrees)
     return Side(build, await cage.diff(kustomization, tree))
 
 
-@dataclass(frozen=True)
-class _Live:
-    """Objects as they are in the cluster; those that are not there; what could not be read is in neither."""
-
-    objects: Mapping[ObjectReference, Mapping[str, Any]] = field(default_factory=dict)
-    absent: frozenset[ObjectReference] = frozenset()
-
-
-async def _live_objects(cluster: Cluster, one: Rendered) -> _Live:
+async def _live_objects(cage: FluxSession, one: Rendered) -> LiveObjects:
     """Who owns which field of the objects concerned, as far as it can be read: it costs exactness, not the report."""
     versions: dict[ObjectReference, str] = {}
     for side in (one.base, one.result):
@@ -150,25 +138,9 @@ async def _live_objects(cluster: Cluster, one: Rendered) -> _Live:
         except UnreadableRenderError:
             continue  # The comparison says so.
         versions |= {reference: str(found.value.get("apiVersion")) for reference, found in objects.items()}
-    if len(versions) > _MOST_LIVE_OBJECTS:
-        return _Live()
-    room = asyncio.Semaphore(_READS_AT_ONCE)
-    found: dict[ObjectReference, Mapping[str, Any]] = {}
-    absent: set[ObjectReference] = set()
-
-    async def read(reference: ObjectReference) -> None:
-        async with room:
-            try:
-                live = await cluster.live_object(versions[reference], reference)
-            except ClusterError:
-                return
-        if live is None:
-            absent.add(reference)
-        else:
-            found[reference] = live
-
-    await asyncio.gather(*(read(reference) for reference in versions))
-    return _Live(found, frozenset(absent))
+    if not versions or len(versions) > _MOST_LIVE_OBJECTS:
+        return {}, frozenset()
+    return await cage.live_objects(one.candidate.either, versions)
 
 
 def _not_analysed(one: Rendered) -> KustomizationReport:

@@ -53,7 +53,7 @@ async def _look(eyes: Eyes, cluster: Cluster, change: Change, board: ProgressBoa
     applied, more = await _applied_trees(eyes, change, surroundings, candidates)
     async with eyes.flux.session(await cluster.diff_credentials(), {**surroundings.trees, **more}) as cage:
         rendered = await render_candidates(eyes, cage, surroundings, candidates, board)
-        rows = await compare_with_live(eyes, cluster, cage, rendered, applied, board)
+        rows = await compare_with_live(eyes, cage, rendered, applied, board)
     return ClusterReport(cluster.name, cluster_verdict(rows), rows=rows)
 
 

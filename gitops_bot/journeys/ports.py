@@ -122,13 +122,13 @@ class Cluster(Protocol):
         """A token of the *diff* ServiceAccount (TokenRequest, ten minutes), shared while fresh enough."""
         ...
 
-    async def live_object(self, api_version: str, reference: ObjectReference) -> Mapping[str, Any] | None:
-        """One object with its managedFields, read as the *diff* identity; None when there is none."""
-        ...
-
     async def guard_is_proved(self) -> bool:
         """Whether a real write of the *diff* identity is refused by the guard; proved at start and every hour."""
         ...
+
+
+# Objects as they are in the cluster, and those that were looked for and are not there.
+LiveObjects = tuple[Mapping[ObjectReference, Mapping[str, Any]], frozenset[ObjectReference]]
 
 
 class FluxSession(Protocol):
@@ -140,6 +140,13 @@ class FluxSession(Protocol):
 
     async def diff(self, kustomization: Kustomization, tree: str) -> FluxOutcome:
         """Compare with the live cluster (``flux diff kustomization``): ``text`` is dyff's, redacted."""
+        ...
+
+    async def live_objects(self, kustomization: Kustomization, wanted: Mapping[ObjectReference, str]) -> LiveObjects:
+        """Read objects (reference to apiVersion) with their managedFields, redacted.
+
+        Gives those that are there, and those that are not; what could not be read is in neither.
+        """
         ...
 
 
