@@ -1,15 +1,19 @@
 """Git over HTTP of the GitHub stand-in: real git pushes, fetches and forks, and what follows for pull requests."""
 
 import asyncio
+import base64
 import gzip
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from github_schema import assert_answers_keep_githubs_schema
 from github_world import REPOSITORY, World
+from waiting import until
 
 
 @pytest.fixture
@@ -191,6 +195,30 @@ async def test_many_at_once_do_not_hold_up_the_rest(world: World) -> None:
 
     await asyncio.gather(*(clone(number) for number in range(8)), *(world.get("/pulls") for _ in range(20)))
     assert world.standin.counters("gitops-bot")["git"] >= 16
+
+
+async def test_a_client_that_goes_in_the_middle_of_a_push_leaves_no_program_behind(world: World) -> None:
+    host, _, port = world.standin.git_url.removeprefix("http://").partition(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    token = base64.b64encode(f"x:{world.tokens['author']}".encode()).decode()
+    writer.write(
+        f"POST /acme/fleet.git/git-receive-pack HTTP/1.1\r\nHost: {host}\r\nAuthorization: Basic {token}\r\n"
+        "Content-Type: application/x-git-receive-pack-request\r\nContent-Length: 100000\r\n\r\n0032".encode()
+    )
+    await writer.drain()
+
+    def programs() -> list[psutil.Process]:
+        found = []
+        for one in psutil.Process().children():
+            # It may end while it is looked at.
+            with suppress(psutil.Error):
+                if "http-backend" in " ".join(one.cmdline()):
+                    found.append(one)
+        return found
+
+    await until(programs, "git http-backend runs")
+    writer.close()
+    await until(lambda: not programs(), "git http-backend has ended")
 
 
 async def test_no_hook_of_a_repository_runs(world: World) -> None:

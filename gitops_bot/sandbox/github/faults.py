@@ -3,6 +3,7 @@
 import asyncio
 import fnmatch
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
@@ -29,8 +30,9 @@ class Fault:
 
     Kinds: *latency* (``seconds``), *reset* (the connection breaks), *hang* (no answer), *status* (``status``
     with a JSON body), *secondary* and *primary* (rate limits; ``status`` 403 or 429, ``retry_after`` None: no
-    header), *truncated* (half of the JSON, well framed), *cut* (the connection ends within the body),
-    *html* (a page with status 200), *body* (``body`` as it is, with ``status`` and ``content_type``).
+    header; of *primary* it is the seconds until the limit ends), *truncated* (half of the JSON, well framed),
+    *cut* (the connection ends within the body), *html* (a page with status 200), *body* (``body`` as it is,
+    with ``status`` and ``content_type``).
     """
 
     kind: Kind
@@ -110,6 +112,8 @@ def _faulty(fault: Fault, good: bytes) -> web.Response:
     if fault.kind == "primary":
         answer = refusal_response(Refusal(fault.status or 403, "API rate limit exceeded for user ID 1."))
         answer.headers["X-RateLimit-Remaining"] = "0"
+        answer.headers["X-RateLimit-Reset"] = str(int(time.time() + (fault.retry_after or 0)))
+        answer.headers["X-RateLimit-Resource"] = "core"
         return answer
     if fault.kind == "secondary":
         return refusal_response(secondary_limit(fault.retry_after, fault.status or 403))

@@ -147,12 +147,14 @@ async def _feed(request: web.Request, process: asyncio.subprocess.Process) -> No
     pipe = process.stdin
     if pipe is None:
         return
-    # Git may end before it has read everything.
-    with suppress(BrokenPipeError, ConnectionResetError):
-        async for chunk in request.content.iter_chunked(_CHUNK):
-            pipe.write(chunk)
-            await pipe.drain()
-    pipe.close()
+    # Git may end before it has read everything, and a client may go before it has said everything.
+    try:
+        with suppress(ConnectionError):
+            async for chunk in request.content.iter_chunked(_CHUNK):
+                pipe.write(chunk)
+                await pipe.drain()
+    finally:
+        pipe.close()
 
 
 async def _pass_on(request: web.Request, process: asyncio.subprocess.Process, *, silent: bool) -> web.StreamResponse:

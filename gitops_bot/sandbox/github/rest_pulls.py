@@ -103,6 +103,7 @@ class PullRequests:
         repository.next_number += 1
         repository.pulls[pull.number] = pull
         await self._syncing.follow(repository, pull, source, commit)
+        await self._syncing.catch_up(repository, pull, source)
         self._state.touch(repository)
         self._syncing.pull_event(repository, pull, "opened", author)
         shape = await self._whole(repository, pull)
@@ -194,7 +195,7 @@ class PullRequests:
             words = f"state cannot be changed. The {pull.head_ref} branch was force-pushed or recreated."
             raise invalid("PullRequest", "state", "invalid", words)
         pull.state, pull.closed_at = "open", None
-        await self._syncing.follow(repository, pull, source, commit)
+        await self._syncing.catch_up(repository, pull, source)
 
     async def commits(self, call: Call) -> Answer:
         """List its commits, oldest first, 250 at most."""
@@ -237,19 +238,21 @@ class PullRequests:
         async with self._syncing.locks[repository.key]:
             if not pull.is_open:
                 raise Refusal(405, "Pull Request is not mergeable")
-            if call.field("sha") not in {None, pull.head_sha}:
+            # A fork's branch may move while git works.
+            head = pull.head_sha
+            if call.field("sha") not in {None, head}:
                 raise Refusal(409, "Head branch was modified. Review and try the merge again.")
             reason = await reason_not_to_merge(self._state, repository, pull)
             if reason:
                 raise Refusal(405, reason)
             base = repository.branches[pull.base_ref]
-            tree = await bare.merged_tree(repository.folder, base, pull.head_sha)
+            tree = await bare.merged_tree(repository.folder, base, head)
             if tree is None:
                 raise Refusal(405, "Pull Request is not mergeable")
             source = f"{pull.head_owner}/{pull.head_ref}"
             title = str(call.field("commit_title") or f"Merge pull request #{pull.number} from {source}")
             message = f"{title}\n\n{call.field('commit_message') or pull.title}\n"
-            parents = (base, pull.head_sha) if method == "merge" else (base,)
+            parents = (base, head) if method == "merge" else (base,)
             commit = await bare.commit_tree(repository.folder, tree, parents, message, caller.login)
             try:
                 await bare.git(repository.folder, "update-ref", f"refs/heads/{pull.base_ref}", commit, base)

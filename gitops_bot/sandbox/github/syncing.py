@@ -110,6 +110,11 @@ class Syncing:
                 if not await bare.is_ancestor(target.folder, review.commit_id, commit):
                     review.commit_id = commit
 
+    async def catch_up(self, target: Repository, pull: PullRequest, source: Repository) -> None:
+        """Bring a pull request that was just opened to its branch's tip, wherever that went meanwhile."""
+        while (tip := source.branches.get(pull.head_ref)) is not None and tip != pull.head_sha:
+            await self.follow(target, pull, source, tip)
+
     async def _base_moved(self, repository: Repository, pull: PullRequest, who: User) -> None:
         tip = repository.branches.get(pull.base_ref)
         pull.mergeability = None
