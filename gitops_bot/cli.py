@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 
 from gitops_bot import __version__, telemetry
 from gitops_bot.config import load_settings, settings_for_diff
-from gitops_bot.errors import GitopsBotError
+from gitops_bot.errors import GitopsBotError, SettingsError
 from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.models.checks import CheckState
 from gitops_bot.models.reports import Verdict
@@ -147,6 +147,46 @@ def _counting(board: ProgressBoard) -> Iterator[None]:
 
         board.on_change = count
         yield
+
+
+@app.command()
+def affected(
+    base: Annotated[str, typer.Option(help="The branch or commit that is merged into.")],
+    head: Annotated[str, typer.Option(help="The branch or commit to merge.")],
+    repository_path: Annotated[Path, typer.Option(help="Your clone.", exists=True, file_okay=False)] = Path(),
+    kustomizations: Annotated[
+        str,
+        typer.Option(
+            help="What 'kubectl get kustomizations -A -o yaml' prints: a file, or - for standard input. "
+            "Without it they are found in the repository."
+        ),
+    ] = "",
+    cluster: Annotated[
+        list[str] | None, typer.Option(help="Only this cluster (its folder's name); can be repeated.")
+    ] = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """List the Kustomizations that a change touches, without a cluster. Needs flux on PATH."""
+    from gitops_bot.rules.fleet import fleet_of
+    from gitops_bot.rules.manifests import UnreadableManifestError
+    from gitops_bot.service import affected_offline
+    from gitops_bot.views import affected_list
+
+    telemetry.set_up_logging("ERROR", as_json=False)
+    try:
+        text = b""
+        if kustomizations:
+            text = sys.stdin.buffer.read() if kustomizations == "-" else Path(kustomizations).read_bytes()
+        fleets = [fleet_of(kustomizations, text, (cluster or ["cluster"])[0])] if kustomizations else []
+    except (OSError, UnreadableManifestError) as error:
+        raise SettingsError(f"--kustomizations {kustomizations}: {error}") from error
+    found = asyncio.run(affected_offline(repository_path, base, head, fleets=fleets, clusters=cluster or ()))
+    if output is Output.JSON:
+        typer.echo(affected_list.as_json(found))
+        if complaints := affected_list.complaints(found):
+            typer.echo(complaints, err=True)
+    else:
+        typer.echo(affected_list.as_text(found))
 
 
 @app.command()

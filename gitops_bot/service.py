@@ -4,24 +4,26 @@ import asyncio
 import hashlib
 import json
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from gitops_bot import telemetry
 from gitops_bot.cluster import ClusterDoor
-from gitops_bot.config import Settings
+from gitops_bot.config import FluxSettings, Settings
 from gitops_bot.errors import GitopsBotError, SettingsError, StoreError
 from gitops_bot.flux import FluxDoor
-from gitops_bot.git import GitDoor
+from gitops_bot.git import GitDoor, LocalClone
 from gitops_bot.github import GitHubDoor
 from gitops_bot.journeys.carry_out_click import carry_out_waiting_clicks, receive_click
 from gitops_bot.journeys.check_installation import check_installation
 from gitops_bot.journeys.diff_pull_request import diff_pull_request
+from gitops_bot.journeys.find_affected import find_affected_in_clone
 from gitops_bot.journeys.one_at_a_time import OneAtATime
 from gitops_bot.journeys.patience import Patience
 from gitops_bot.journeys.poll_repositories import poll_repositories
@@ -33,6 +35,8 @@ from gitops_bot.models.checks import Check, CheckState
 from gitops_bot.models.pull_requests import Repository
 from gitops_bot.models.reports import Report
 from gitops_bot.queue import InProcessQueue
+from gitops_bot.rules.affected import AffectedKustomization
+from gitops_bot.rules.fleet import Fleet
 from gitops_bot.rules.trust import TrustPolicy
 from gitops_bot.slack import SlackDoor
 from gitops_bot.store import Store, open_store
@@ -87,6 +91,14 @@ async def diff_once(
     """Look at one pull request and tell nobody: ``gitops-bot diff``."""
     async with open_eyes(settings, as_myself=as_myself) as eyes:
         return await diff_pull_request(eyes, repository, number, board)
+
+
+async def affected_offline(
+    clone_folder: Path, base: str, head: str, *, fleets: Sequence[Fleet], clusters: Sequence[str]
+) -> tuple[AffectedKustomization, ...]:
+    """List what merging ``head`` into ``base`` would touch, without a cluster: ``gitops-bot affected``."""
+    async with LocalClone(clone_folder) as clone, FluxDoor(FluxSettings()) as flux:
+        return await find_affected_in_clone(clone, flux, base, head, fleets=fleets, clusters=clusters)
 
 
 async def check_settings(settings: Settings) -> AsyncIterator[Check]:

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -31,6 +32,12 @@ _OLDEST = (2, 9, 1)
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 # Seconds for the program to say its version, and for the runner to end by itself.
 _PATIENCE = 10.0
+
+
+# A port that nobody listens on: what asks a cluster all the same is told that there is none.
+_NOWHERE = ClusterCredentials(
+    server="https://127.0.0.1:9", ca_pem="", token="", expires_at=datetime.max.replace(tzinfo=UTC)
+)
 
 
 class FluxDoor:
@@ -65,7 +72,25 @@ class FluxDoor:
     @asynccontextmanager
     async def session(self, credentials: ClusterCredentials, trees: Mapping[str, Tree]) -> AsyncIterator[Session]:
         """Open a cage with these trees, by the names that ``build`` and ``diff`` will use."""
-        process = await self._start_runner()
+        # Made here, so that it goes even when the runner is killed: it holds a token and somebody's files.
+        folder = tempfile.mkdtemp(prefix="gitops-bot-runner-")
+        try:
+            async with self._session(folder, credentials, trees) as session:
+                yield session
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    @asynccontextmanager
+    async def offline(self, trees: Mapping[str, Tree]) -> AsyncIterator[Session]:
+        """Open a cage that knows no cluster: for builds that look nothing up."""
+        async with self.session(_NOWHERE, trees) as session:
+            yield session
+
+    @asynccontextmanager
+    async def _session(
+        self, folder: str, credentials: ClusterCredentials, trees: Mapping[str, Tree]
+    ) -> AsyncIterator[Session]:
+        process = await self._start_runner(folder)
         if process.stdin is None or process.stdout is None or process.stderr is None:
             raise AssertionError("all three are pipes")
         session = Session(process.stdin, process.stdout, process.stderr, slots=self._slots, limits=self._limits)
@@ -83,7 +108,7 @@ class FluxDoor:
             await session.close()
             await _end(process)
 
-    async def _start_runner(self) -> asyncio.subprocess.Process:
+    async def _start_runner(self, folder: str) -> asyncio.subprocess.Process:
         try:
             return await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -95,7 +120,7 @@ class FluxDoor:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 # Nothing is inherited: this process's environment may hold tokens.
-                env={"LANG": "C.UTF-8", "TMPDIR": tempfile.gettempdir()},
+                env={"LANG": "C.UTF-8", "TMPDIR": folder},
                 cwd="/",
                 start_new_session=True,
                 limit=protocol.LINE_BYTES,
