@@ -114,16 +114,17 @@ def main() -> int:
     # Who started us tells its number; without it the end of the input must do.
     if len(sys.argv) > 1:
         die_with_parent(int(sys.argv[1]))
-    folder = Path(tempfile.mkdtemp(prefix="gitops-bot-runner-"))
+    folder = Path(tempfile.mkdtemp(prefix="session-"))
     try:
         return asyncio.run(_converse(folder))
     finally:
-        kill_children()
-        shutil.rmtree(folder, ignore_errors=True)
-        # An answer may still wait in a pipe that nobody reads: do not wait for it.
-        sys.stderr.flush()
+        try:
+            kill_children()
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
     code = main()
+    # An answer may still wait for a pipe that nobody reads: do not wait with it.
     os._exit(code)

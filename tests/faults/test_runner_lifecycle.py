@@ -1,0 +1,235 @@
+"""Whoever is killed, and whenever: no flux, no runner, no token and no tree stay behind."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psutil
+import pytest
+from waiting import until
+
+from gitops_bot.config import FluxSettings
+from gitops_bot.errors import RunnerError
+from gitops_bot.flux import FluxDoor, protocol
+from gitops_bot.flux.session import Session
+from gitops_bot.models.changes import OutcomeStatus
+from gitops_bot.models.kustomizations import ClusterCredentials, Kustomization, KustomizationId
+from gitops_bot.models.tree import Tree
+
+APPS = Kustomization(KustomizationId("production", "flux-system", "apps"), {"path": "./apps"})
+TREE = Tree({"apps/a.yaml": b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: b}\n"})
+NOBODY = 65534
+
+
+@pytest.fixture
+async def silence() -> AsyncIterator[str]:
+    """An API server that takes every connection and never says a word: flux waits for it."""
+    waiting: list[asyncio.StreamWriter] = []
+
+    async def listen(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        waiting.append(writer)
+
+    server = await asyncio.start_server(listen, "127.0.0.1", 0)
+    yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    for writer in waiting:
+        writer.close()
+    server.close()
+
+
+def credentials(server: str) -> ClusterCredentials:
+    return ClusterCredentials(server, "", "token-canary", datetime.now(UTC) + timedelta(minutes=10))
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the folder in which everything temporary of this test lies."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+@dataclass(frozen=True)
+class Running:
+    pid: int
+    command: list[str]
+
+
+def running_in(folder: Path) -> list[Running]:
+    """Processes that mention a folder: the runner by its environment, flux by its arguments too."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            command = process.cmdline()
+            about = [*command, *process.environ().values()]
+            if process.status() != psutil.STATUS_ZOMBIE and any(str(folder) in part for part in about):
+                found.append(Running(process.pid, command))
+    return found
+
+
+def flux_in(folder: Path) -> list[Running]:
+    return [process for process in running_in(folder) if "diff" in process.command]
+
+
+def below(folder: Path) -> list[Path]:
+    return list(folder.rglob("*"))
+
+
+async def test_a_run_that_waits_for_ever_is_killed_and_the_session_goes_on(silence: str, temporary: Path) -> None:
+    async with FluxDoor(FluxSettings(deadline=2)) as door, door.session(credentials(silence), {"t": TREE}) as cage:
+        outcome = await cage.diff(APPS, "t")
+        assert outcome.status in {OutcomeStatus.REFUSED, OutcomeStatus.UNAVAILABLE}
+        assert flux_in(temporary) == []
+        assert (await cage.build(APPS, "t")).status is OutcomeStatus.UNCHANGED
+
+
+async def test_leaving_a_session_stops_what_runs(silence: str, temporary: Path) -> None:
+    async with FluxDoor(FluxSettings()) as door:
+        async with door.session(credentials(silence), {"t": TREE}) as cage:
+            waiting = [asyncio.create_task(cage.diff(APPS, "t")) for _ in range(2)]
+            await until(lambda: len(flux_in(temporary)) == 2, "flux runs twice")
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(result) for result in results] == [RunnerError, RunnerError]
+    assert running_in(temporary) == []
+    assert below(temporary) == []
+
+
+async def test_a_runner_that_is_killed_is_told_and_the_next_session_works(silence: str, temporary: Path) -> None:
+    async with FluxDoor(FluxSettings()) as door:
+        async with door.session(credentials(silence), {"t": TREE}) as cage:
+            waiting = asyncio.create_task(cage.diff(APPS, "t"))
+            await until(lambda: flux_in(temporary), "flux runs")
+            (runner,) = [process for process in running_in(temporary) if "gitops_bot.runner" in process.command]
+            os.kill(runner.pid, signal.SIGKILL)
+            with pytest.raises(RunnerError, match="ended before it answered"):
+                await waiting
+            await until(lambda: not flux_in(temporary), "flux died with the runner")
+            with pytest.raises(RunnerError):
+                await cage.build(APPS, "t")
+        assert below(temporary) == []
+        async with door.session(credentials(silence), {"t": TREE}) as cage:
+            assert (await cage.build(APPS, "t")).status is OutcomeStatus.UNCHANGED
+
+
+BOT = """
+import asyncio, os, sys
+from datetime import UTC, datetime
+from gitops_bot.config import FluxSettings
+from gitops_bot.flux import FluxDoor
+from gitops_bot.models.kustomizations import ClusterCredentials, Kustomization, KustomizationId
+from gitops_bot.models.tree import Tree
+async def main():
+    apps = Kustomization(KustomizationId("c", "flux-system", "apps"), {"path": "./apps"})
+    tree = Tree({"apps/a.yaml": b"apiVersion: v1\\nkind: ConfigMap\\nmetadata: {name: a, namespace: b}\\n"})
+    credentials = ClusterCredentials(sys.argv[1], "", "token-canary", datetime.now(UTC))
+    async with FluxDoor(FluxSettings()) as door, door.session(credentials, {"t": tree}) as cage:
+        await cage.diff(apps, "t")
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM])
+async def test_nothing_outlives_a_bot_that_is_killed(silence: str, tmp_path: Path, sign: signal.Signals) -> None:
+    bot = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", BOT, silence, env={**os.environ, "TMPDIR": str(tmp_path)}
+    )
+    await until(lambda: flux_in(tmp_path), "flux runs")
+    bot.send_signal(sign)
+    await bot.wait()
+    await until(lambda: not running_in(tmp_path), "the runner and flux are gone")
+    files = [path for path in below(tmp_path) if path.is_file()]
+    assert files == [], "the runner removed its files, the token among them"
+
+
+# As another user than root: the runner in its own Pod, and the one beside a bot of the same user
+
+
+@asynccontextmanager
+async def runner_of_nobody(folder: Path, server: str, flux: Path) -> AsyncIterator[Session]:
+    """Talk to a runner that gave up all rights before it read the first word."""
+    script = """
+import os, sys
+import gitops_bot.runner.__main__ as runner, gitops_bot.telemetry, encodings.idna, encodings.ascii
+os.setgroups([]), os.setgid(65534), os.setuid(65534)
+sys.argv[1:] = []
+sys.exit(runner.main())
+"""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        script,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={"TMPDIR": str(folder)},
+        limit=protocol.LINE_BYTES,
+    )
+    assert process.stdin
+    assert process.stdout
+    assert process.stderr
+    limits = protocol.Limits(seconds=60)
+    session = Session(process.stdin, process.stdout, process.stderr, slots=asyncio.Semaphore(4), limits=limits)
+    opening = protocol.opening(str(flux), credentials(server), redaction_key=b"k" * 32, concurrency=4, limits=limits)
+    await session.open(opening, {"t": TREE})
+    try:
+        yield session
+    finally:
+        await session.close()
+        await process.wait()
+
+
+async def test_it_needs_no_rights_of_root(silence: str) -> None:
+    # The flux of the tests lies in a folder that every user may read.
+    flux = Path(str(shutil.which("flux")))
+    folder = Path(tempfile.mkdtemp(prefix="gitops-bot-test-"))
+    os.chown(folder, NOBODY, NOBODY)
+    try:
+        async with runner_of_nobody(folder, silence, flux) as cage:
+            outcomes = await asyncio.gather(*(cage.build(APPS, "t") for _ in range(3)))
+            assert [outcome.status for outcome in outcomes] == [OutcomeStatus.UNCHANGED] * 3, outcomes
+        assert below(folder) == []
+    finally:
+        shutil.rmtree(folder)
+
+
+async def test_a_process_of_the_same_user_cannot_read_the_bots_environment() -> None:
+    """A file of a pull request may name /proc/PID/environ: the bot must be closed to its own user."""
+    script = """
+import ctypes, os, sys, time
+from gitops_bot.flux.process import close_memory
+os.setgroups([]), os.setgid(65534), os.setuid(65534)
+# Changing the user closes it too; a bot is started as its user, and so is open.
+ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)
+if sys.argv[1] == "closed": close_memory()
+print("ready", flush=True)
+time.sleep(100)
+"""
+    reader = "import os, sys\nos.setgid(65534), os.setuid(65534)\nprint(b'CANARY' in open(sys.argv[1], 'rb').read())"
+    for state, readable in (("open", True), ("closed", False)):
+        bot = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", script, state, env={"CANARY": "1"}, stdout=asyncio.subprocess.PIPE
+        )
+        try:
+            assert bot.stdout
+            assert await bot.stdout.readline() == b"ready\n"
+            attempt = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-c",
+                reader,
+                f"/proc/{bot.pid}/environ",
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+            )
+            out, err = await attempt.communicate()
+            assert (out == b"True\n") is readable, (state, out, err)
+            assert (b"PermissionError" in err) is not readable, (state, out, err)
+        finally:
+            bot.kill()
+            await bot.wait()
