@@ -1,7 +1,7 @@
 """Write a tree to disk as source-controller would unpack it: regular files, nothing else, nowhere else."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from gitops_bot.models.tree import Tree
@@ -13,27 +13,49 @@ _CONTROL_CHARACTERS = frozenset(map(chr, [*range(32), 127]))
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def write_tree(tree: Tree, folder: Path) -> dict[str, str]:
-    """Write the files of a tree below a new folder.
+class OddNameError(Exception):
+    """A file that flux needs has a name that is not written to disk."""
 
-    Returns the paths that were left out for their odd names, each with the reason: whoever
-    needs one of them must be told.
+
+class TreeOnDisk:
+    """A tree below a folder of its own, of which only those files are written that a run may need.
+
+    Most of a repository belongs to other Kustomizations, and writing it would take longer than flux.
     """
-    folder.mkdir(mode=0o700)
-    made = {folder}
-    left_out = {}
-    for path, content in tree.items():
-        reason = odd_name(path)
-        if reason:
-            left_out[path] = reason
-            continue
-        file = folder / path
-        for parent in _missing_parents(file, made):
-            parent.mkdir(mode=0o700)
-            made.add(parent)
-        with os.fdopen(os.open(file, _NEW_FILE, 0o400), "wb") as new:
-            new.write(content)
-    return left_out
+
+    def __init__(self, tree: Tree, folder: Path) -> None:
+        """Make the folder, which must be new."""
+        folder.mkdir(mode=0o700)
+        self.folder = folder
+        self._tree = tree
+        self._folders = {folder}
+        self._written: set[str] = set()
+
+    def write(self, paths: Iterable[str]) -> None:
+        """Write files of the tree that are not written yet; paths that are not in the tree are none."""
+        for path in paths:
+            content = self._tree.files.get(path)
+            if content is None or path in self._written:
+                continue
+            reason = odd_name(path)
+            if reason:
+                raise OddNameError(f"{path!r} cannot be handed to flux: {reason}.")
+            file = self.folder / path
+            for parent in self._missing_parents(file):
+                parent.mkdir(mode=0o700)
+                self._folders.add(parent)
+            with os.fdopen(os.open(file, _NEW_FILE, 0o400), "wb") as new:
+                new.write(content)
+            self._written.add(path)
+
+    def _missing_parents(self, file: Path) -> Iterator[Path]:
+        """Go through the folders above a file that do not exist yet, outermost first."""
+        missing = []
+        parent = file.parent
+        while parent not in self._folders:
+            missing.append(parent)
+            parent = parent.parent
+        yield from reversed(missing)
 
 
 def odd_name(path: str) -> str:
@@ -47,13 +69,3 @@ def odd_name(path: str) -> str:
     if len(encoded) > _LONGEST_PATH or any(len(os.fsencode(part)) > _LONGEST_NAME for part in parts):
         return "its name is too long"
     return ""
-
-
-def _missing_parents(file: Path, made: set[Path]) -> Iterator[Path]:
-    """Go through the folders above a file that do not exist yet, outermost first."""
-    missing = []
-    parent = file.parent
-    while parent not in made:
-        missing.append(parent)
-        parent = parent.parent
-    yield from reversed(missing)

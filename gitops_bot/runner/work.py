@@ -16,7 +16,7 @@ from gitops_bot.flux.landlock import Enclosure, enclosed
 from gitops_bot.flux.process import Ended, run, threads_of_this_user
 from gitops_bot.flux.protocol import Job, Look, Opening, Sight
 from gitops_bot.flux.run_folder import RunFolder, run_folder
-from gitops_bot.flux.trees import write_tree
+from gitops_bot.flux.trees import OddNameError, TreeOnDisk, odd_name
 from gitops_bot.flux.variables import VariableReader, Variables
 from gitops_bot.models.changes import FluxOutcome, OutcomeStatus
 from gitops_bot.models.kustomizations import Kustomization
@@ -42,8 +42,7 @@ class _Tree:
     """A tree on disk, and what was found out about it."""
 
     index: TreeIndex
-    folder: Path
-    left_out: Mapping[str, str]
+    disk: TreeOnDisk
     closures: dict[str, Closure] = field(default_factory=dict)
 
 
@@ -77,9 +76,9 @@ class Workshop:
         self._checked: dict[str, str] = {}
 
     def add_tree(self, name: str, tree: Tree) -> None:
-        """Write a tree down."""
+        """Take a tree; its files are written when a run needs them."""
         folder = self._folder / f"tree-{len(self._trees)}"
-        self._trees[name] = _Tree(TreeIndex(tree), folder, write_tree(tree, folder))
+        self._trees[name] = _Tree(TreeIndex(tree), TreeOnDisk(tree, folder))
         for content in tree.files.values():
             if b"ENC[" in content:
                 self._encrypted |= encrypted_objects(content.decode("utf-8", "replace"))
@@ -89,7 +88,7 @@ class Workshop:
         async with self._slots:
             try:
                 return await self._do(job)
-            except _RefusedError as error:
+            except (_RefusedError, OddNameError) as error:
                 return FluxOutcome(OutcomeStatus.REFUSED, message=self._plain(str(error)))
             except NotReadableError as error:
                 return FluxOutcome(OutcomeStatus.FAILED, message=self._plain(str(error)))
@@ -137,7 +136,7 @@ class Workshop:
         return prepared
 
     def _inspect(self, tree: _Tree, kustomization: Kustomization) -> None:
-        """Refuse references out of the tree, files that explode, and files that were not written."""
+        """Refuse references out of the tree, files that explode, and names that cannot be written; write the rest."""
         key = _spec_key(kustomization)
         if key not in tree.closures:
             tree.closures[key] = closure_of(tree.index, kustomization)
@@ -150,9 +149,10 @@ class Workshop:
         folders += [error for error in closure.errors if error.endswith("is a folder")]
         if folders:
             raise _RefusedError(folders[0] + ".")
-        for path, reason in tree.left_out.items():
-            if path in closure.files:
-                raise _RefusedError(f"{path!r} cannot be handed to flux: {reason}.")
+        tree.disk.write(closure.files)
+        if not closure.complete:
+            # Where the walk is not sure, flux gets everything.
+            tree.disk.write(path for path in tree.index.tree.files if not odd_name(path))
 
     async def _refuse_transformed(self, prepared: _Prepared) -> None:
         """Render without variables, and refuse references that would print parts of a secret."""
@@ -177,7 +177,7 @@ class Workshop:
         arguments = command.arguments(operation, prepared.job.kustomization, folder, self._opening.limits)
         walls = Enclosure(
             program=Path(self._opening.flux),
-            readable=(prepared.tree.folder,),
+            readable=(prepared.tree.disk.folder,),
             writable=(folder.root,),
             ports=(urlsplit(self._opening.server).port or 443,),
         )
@@ -185,7 +185,7 @@ class Workshop:
             running = asyncio.create_task(
                 run(
                     [self._opening.flux, *arguments],
-                    folder=prepared.tree.folder,
+                    folder=prepared.tree.disk.folder,
                     environment=folder.environment(self._opening),
                     limits=self._opening.limits,
                     threads=self._threads,
@@ -204,7 +204,7 @@ class Workshop:
         if job.operation == "build":
             self._rendered_secrets[key] = self._rendered_secrets.get(key, ()) + secret_values(outcome.text)
         echoed = Redactor(self._key, [*prepared.variables.secret_values, *self._rendered_secrets.get(key, ())])
-        message = outcome.message.replace(f"{prepared.tree.folder}/", "").replace(str(self._folder), "…")
+        message = outcome.message.replace(f"{prepared.tree.disk.folder}/", "").replace(str(self._folder), "…")
         redact = prepared.redactor.render if job.operation == "build" else prepared.redactor.diff
         try:
             return replace(outcome, text=redact(outcome.text), message=echoed.message(message))

@@ -11,7 +11,7 @@ from gitops_bot.flux.command import arguments, file_without_variables, kustomiza
 from gitops_bot.flux.process import Ended
 from gitops_bot.flux.protocol import Limits
 from gitops_bot.flux.run_folder import run_folder
-from gitops_bot.flux.trees import odd_name, write_tree
+from gitops_bot.flux.trees import OddNameError, TreeOnDisk, odd_name
 from gitops_bot.models.changes import FluxOutcome, OutcomeStatus
 from gitops_bot.models.kustomizations import Kustomization, KustomizationId, ObjectReference
 from gitops_bot.models.tree import Tree
@@ -147,19 +147,28 @@ ODD = [
 ]
 
 
-def test_odd_names_are_left_out_and_named(tmp_path: Path) -> None:
-    tree = Tree(dict.fromkeys(ODD, b"odd") | {"apps/a.yaml": b"a", "-rf": b"b", "né.yaml": b"c", "\udcff": b"d"})
-    left_out = write_tree(tree, tmp_path / "tree")
-    assert set(left_out) == set(ODD)
-    written = {str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*") if file.is_file()}
-    assert written == {"tree/apps/a.yaml", "tree/-rf", "tree/né.yaml", "tree/\udcff"}
+@pytest.mark.parametrize("path", ODD)
+def test_odd_names_are_not_written(tmp_path: Path, path: str) -> None:
+    disk = TreeOnDisk(Tree({path: b"odd"}), tmp_path / "tree")
+    with pytest.raises(OddNameError, match="cannot be handed to flux"):
+        disk.write([path])
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
+
+
+def test_only_what_is_needed_is_written_and_once(tmp_path: Path) -> None:
+    names = {"apps/a.yaml", "-rf", "né.yaml", "\udcff", "a/b/c/d"}
+    disk = TreeOnDisk(Tree(dict.fromkeys(names, b"x") | {"other/a.yaml": b"y", "od\nd": b""}), tmp_path / "tree")
+    disk.write([*names, "not/there.yaml"])
+    disk.write(names)
+    written = {str(file.relative_to(tmp_path / "tree")) for file in tmp_path.rglob("*") if file.is_file()}
+    assert written == names
     assert (tmp_path / "tree/apps/a.yaml").stat().st_mode & 0o777 == 0o400
 
 
 def test_a_tree_is_written_into_a_new_folder_only(tmp_path: Path) -> None:
     (tmp_path / "tree").symlink_to("/tmp")  # noqa: S108 # where an attacker would point
     with pytest.raises(FileExistsError):
-        write_tree(Tree({"a": b"x"}), tmp_path / "tree")
+        TreeOnDisk(Tree({"a": b"x"}), tmp_path / "tree")
 
 
 @pytest.mark.parametrize("path", ["a", "a/b.yaml", "a b", "-a", "...", "..a", "é"])
