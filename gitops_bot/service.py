@@ -197,6 +197,8 @@ class Service:
         self._slack = slack
         self._store = store
         self._last_poll: datetime | None = None
+        # Clusters in which a write of the diff identity was not refused at the last proof.
+        self._unguarded: set[str] = set()
 
     def problems(self) -> dict[str, str]:
         """Name what keeps the service from its work; empty when it is ready."""
@@ -206,6 +208,8 @@ class Service:
             found["poll"] = "no repository has been looked at yet"
         elif _now() - self._last_poll > longest:
             found["poll"] = f"the last look was at {self._last_poll.isoformat()}"
+        for name in sorted(self._unguarded):
+            found[f"guard of {name}"] = "a write of the diff identity is not refused: apply config/guard"
         if not self._slack.connected:
             found["slack"] = "no open socket: clicks do not arrive"
         return found
@@ -227,7 +231,8 @@ class Service:
     async def prove_guards(self) -> None:
         """Prove anew that writes of the *diff* identity are refused."""
         for cluster in self._doors.clusters:
-            await cluster.guard_is_proved()
+            proved = await cluster.guard_is_proved()
+            (self._unguarded.discard if proved else self._unguarded.add)(cluster.name)
 
     async def forget(self) -> None:
         """Delete what is older than the retention."""
@@ -244,7 +249,7 @@ class Service:
         # A late tick is still a tick, and two at once are one (APScheduler's own default gives up after 1 s).
         every = partial(scheduler.add_job, trigger="interval", misfire_grace_time=None, coalesce=True, max_instances=1)
         every(_survive(self.poll), seconds=self._settings.watch.interval, next_run_time=_now(), id="poll")
-        every(_survive(self.prove_guards), hours=1, id="prove guards")
+        every(_survive(self.prove_guards), hours=1, next_run_time=_now(), id="prove guards")
         every(_survive(self.forget), hours=24, next_run_time=_now() + timedelta(minutes=5), id="forget")
         scheduler.start()
         try:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import reduce
 
@@ -89,7 +89,17 @@ async def _row(
         reason=candidate.because,
     )
     # Thousands of objects take seconds to read and compare: not on the event loop.
-    return await asyncio.to_thread(kustomization_report, inputs)
+    report = await asyncio.to_thread(kustomization_report, inputs)
+    return replace(report, findings=(*report.findings, *_not_followed(one)))
+
+
+def _not_followed(one: Rendered) -> tuple[Finding, ...]:
+    """What the runner did not look up, on purpose, is missing from the report."""
+    notes = dict.fromkeys(note for side in (one.base, one.result) if side for note in side.notes)
+    return tuple(
+        Finding("not-followed", Severity.WARNING, note, "What it would bring is not shown.", incomplete=True)
+        for note in notes
+    )
 
 
 async def _side(
