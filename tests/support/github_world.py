@@ -8,6 +8,7 @@ from typing import Any
 
 import github
 import httpx
+from github_schema import assert_answers_keep_githubs_schema
 
 from gitops_bot.sandbox.github import GitHubStandIn
 
@@ -39,9 +40,11 @@ class World:
         await self.push("main", {"app.yaml": "a: 1\n", "README.md": "# Fleet\n"}, message="first")
 
     async def stop(self) -> None:
+        """Stop, and hold every answer that was given to GitHub's description."""
         for client in self.clients.values():
             await client.aclose()
         await self.standin.stop()
+        assert_answers_keep_githubs_schema(self.folder / "github")
 
     def api(self, login: str = "bot") -> httpx.AsyncClient:
         """A client with somebody's token; "" for nobody's."""
