@@ -76,19 +76,67 @@ async def _carry_out(doors: Doors, click: Click) -> str:
     if stored is None or click.action not in {Action.COMMENT, Action.APPROVE}:
         await _whisper(doors, click, "This button belongs to a report that is not kept any more. Nothing was done.")
         return "refused: unknown report"
-    action = Action(click.action)
+    action, key = Action(click.action), stored.report.pull_request.key
+    # Two people, or a double click: the second sees what the first has done.
+    async with doors.one_at_a_time.alone(f"act on {key}"):
+        outcome = await _act(doors, click, action, stored)
+    await tell_newest_report(doors, key)
+    return outcome
+
+
+async def _act(doors: Doors, click: Click, action: Action, stored: StoredReport) -> str:
+    """Judge with fresh facts, then do it, or say why not."""
     pull = stored.report.pull_request
     now = await doors.github.pull_request(pull.repository, pull.number)
     person = await _person(doors, click, action, now)
-    refusal = decisions.refusal(action, person, stored.report, now)
+    refusal = decisions.refusal(action, person, stored.report, now) or await _superseded(doors, action, stored)
     if refusal:
+        if action is Action.APPROVE and await _withdraw_begun_approval(doors, stored):
+            refusal += " An approval that was under way has been withdrawn."
         await _decided(doors, click, person, stored, "refused", refusal)
         await _whisper(doors, click, refusal)
         return f"refused: {refusal}"
-    done = await (_comment if action is Action.COMMENT else _approve)(doors, person, stored)
-    await _decided(doors, click, person, stored, "done", done)
-    await tell_newest_report(doors, pull.key)
-    return "done"
+    outcome, words = await (_comment if action is Action.COMMENT else _approve)(doors, person, stored)
+    await _decided(doors, click, person, stored, outcome, words)
+    if outcome != "done":
+        await _whisper(doors, click, words)
+    return outcome
+
+
+async def _superseded(doors: Doors, action: Action, stored: StoredReport) -> str:
+    """Say that the person pressed on a report that is not the newest; "" when it is."""
+    pull = stored.report.pull_request
+    record = await doors.store.pull_request(pull.key)
+    if record is None or record.report_id != stored.report_id:
+        return f"{pull.repository}#{pull.number} has been looked at again since: read the new report. Nothing was done."
+    if action is Action.APPROVE:
+        tip = await doors.github.branch_tip(pull.repository, pull.base_ref)
+        if tip != stored.report.base_tip:
+            return (
+                f"{pull.base_ref} has moved to {tip[:7]} since this report was made. Nothing was done; "
+                "the message tells in a moment what the merge does now."
+            )
+    return ""
+
+
+async def _withdraw_begun_approval(doors: Doors, stored: StoredReport) -> bool:
+    """An approval that was sent before a crash may stand on a commit that is not the head any more."""
+    pull = stored.report.pull_request
+    known = await doors.store.effect("approval", _approval_target(doors, stored))
+    if known is None or known.state is not EffectState.BEGUN:
+        return False
+    review = await doors.github.find_approval(pull.repository, pull.number, approval_marker(doors, pull.head_sha))
+    if review is None:
+        return False
+    await doors.github.dismiss(
+        pull.repository, pull.number, review.review_id, "The pull request changed while it was being approved."
+    )
+    return True
+
+
+def _approval_target(doors: Doors, stored: StoredReport) -> str:
+    pull = stored.report.pull_request
+    return f"{doors.identity}|{pull.key}@{pull.head_sha}"
 
 
 async def _person(doors: Doors, click: Click, action: Action, now: PullRequest) -> Person:
@@ -98,7 +146,7 @@ async def _person(doors: Doors, click: Click, action: Action, now: PullRequest) 
     return Person(click.user, login, await doors.github.permission(now.repository, login))
 
 
-async def _comment(doors: Doors, _person: Person, stored: StoredReport) -> str:
+async def _comment(doors: Doors, _person: Person, stored: StoredReport) -> tuple[str, str]:
     """Write the comment, or edit the one that is there."""
     pull = stored.report.pull_request
     marker = comment_marker(doors)
@@ -114,40 +162,40 @@ async def _comment(doors: Doors, _person: Person, stored: StoredReport) -> str:
     await doors.store.save_effect(
         Effect("comment", target, stored.report.digest, EffectState.DONE, remote), doors.clock()
     )
-    return ours.html_url
+    return "done", ours.html_url
 
 
-async def _approve(doors: Doors, person: Person, stored: StoredReport) -> str:
+async def _approve(doors: Doors, person: Person, stored: StoredReport) -> tuple[str, str]:
     """Approve the commit that was shown; take it back when the head moved at the same moment."""
     pull = stored.report.pull_request
     marker = approval_marker(doors, pull.head_sha)
-    target = f"{doors.identity}|{pull.key}@{pull.head_sha}"
+    target = _approval_target(doors, stored)
     await doors.store.save_effect(Effect("approval", target, stored.report.digest, EffectState.BEGUN), doors.clock())
     review = await doors.github.find_approval(pull.repository, pull.number, marker)
     if review is None:
         body = github_comment.approval_body(stored.report, person=person.github_login, marker=marker)
         review = await doors.github.approve(pull.repository, pull.number, pull.head_sha, body)
-    remote = {"id": str(review.review_id), "url": review.html_url}
-    await doors.store.save_effect(
-        Effect("approval", target, stored.report.digest, EffectState.DONE, remote), doors.clock()
-    )
     # GitHub takes ``commit_id`` as attribution, not as a condition: the head may have moved in between.
     after = await doors.github.pull_request(pull.repository, pull.number)
-    if after.head_sha != pull.head_sha:
+    if (after.head_sha, after.base_ref, after.state) != (pull.head_sha, pull.base_ref, "open"):
         await doors.github.dismiss(
             pull.repository,
             pull.number,
             review.review_id,
-            f"The head moved to {after.head_sha} while {pull.head_sha} was being approved.",
+            f"The pull request changed while {pull.head_sha} was being approved; its head is {after.head_sha}.",
         )
-        return f"withdrawn: the head moved to {after.head_sha[:7]} at the same moment"
+        return "withdrawn", f"It changed at the same moment (head {after.head_sha[:7]}): the approval is withdrawn."
+    remote = {"id": str(review.review_id), "url": review.html_url}
+    await doors.store.save_effect(
+        Effect("approval", target, stored.report.digest, EffectState.DONE, remote), doors.clock()
+    )
     try:
         decision = await doors.github.review_decision(pull.repository, pull.number)
     except GitHubError as error:
         # The approval stands, whatever keeps GitHub from saying what it is worth.
         log.warning("could not learn whether an approval counts", pull_request=pull.key, reason=str(error))
-        return "Whether GitHub counts it could not be learned."
-    return github_comment.what_github_makes_of_it(decision)
+        return "done", "whether GitHub counts it could not be learned"
+    return "done", github_comment.what_github_makes_of_it(decision)
 
 
 async def _look(doors: Doors, click: Click) -> str:

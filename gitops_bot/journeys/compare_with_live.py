@@ -45,11 +45,7 @@ async def compare_with_live(
     board: ProgressBoard,
 ) -> tuple[KustomizationReport, ...]:
     """Make one row per candidate, side by side."""
-    arriving = reduce(
-        Arriving.__or__,
-        (arriving_from(one.result.text) for one in rendered if one.result and one.result.usable and one.differs),
-        Arriving(),
-    )
+    arriving = await asyncio.to_thread(_arriving, rendered)
 
     async def row(one: Rendered) -> KustomizationReport:
         try:
@@ -58,6 +54,12 @@ async def compare_with_live(
             board.finished()
 
     return moves(await asyncio.gather(*(row(one) for one in rendered)))
+
+
+def _arriving(rendered: Sequence[Rendered]) -> Arriving:
+    """Collect what any of the renders brings that others may wait for."""
+    texts = (one.result.text for one in rendered if one.result and one.result.usable and one.differs)
+    return reduce(Arriving.__or__, map(arriving_from, texts), Arriving())
 
 
 async def _row(
@@ -141,6 +143,14 @@ async def _applied_side(cage: FluxSession, one: Rendered, applied: AppliedTrees)
 
 async def _live_objects(cage: FluxSession, one: Rendered) -> LiveObjects:
     """Who owns which field of the objects concerned, as far as it can be read: it costs exactness, not the report."""
+    versions = await asyncio.to_thread(_versions, one)
+    if not versions or len(versions) > _MOST_LIVE_OBJECTS:
+        return {}, frozenset()
+    return await cage.live_objects(one.candidate.either, versions)
+
+
+def _versions(one: Rendered) -> dict[ObjectReference, str]:
+    """Give the apiVersion of every object that either side renders."""
     versions: dict[ObjectReference, str] = {}
     for side in (one.base, one.result):
         try:
@@ -148,9 +158,7 @@ async def _live_objects(cage: FluxSession, one: Rendered) -> LiveObjects:
         except UnreadableRenderError:
             continue  # The comparison says so.
         versions |= {reference: str(found.value.get("apiVersion")) for reference, found in objects.items()}
-    if not versions or len(versions) > _MOST_LIVE_OBJECTS:
-        return {}, frozenset()
-    return await cage.live_objects(one.candidate.either, versions)
+    return versions
 
 
 def _not_analysed(one: Rendered) -> KustomizationReport:

@@ -12,7 +12,7 @@ class Change:
     """What a pull request changes, as files.
 
     ``result`` is the merge of base tip and head; with ``conflicts`` there is none, and ``changed``
-    is then the paths in conflict. Without content (a held pull request) ``result`` is
+    is then what differs between base tip and head. Without content (a held pull request) ``result`` is
     None: nobody has read a file of it.
     """
 
@@ -33,7 +33,9 @@ async def fetch_change(doors: Eyes, pull: PullRequest, base_tip: str, *, with_co
     base = await doors.git.tree(repository, base_tip)
     merge = await doors.git.merge(repository, base_tip, pull.head_sha)
     if merge.conflicts:
-        return Change(pull, base_tip, base, None, frozenset(merge.conflicts), merge.conflicts)
+        # A stale branch names other people's paths too: one candidate too many, in a report that only says "conflict".
+        changed = await doors.git.changed_paths(repository, base_tip, pull.head_sha)
+        return Change(pull, base_tip, base, None, changed | set(merge.conflicts), merge.conflicts)
     changed = await doors.git.changed_paths(repository, base_tip, merge.tree)
     result = await doors.git.tree(repository, merge.tree) if with_content else None
     return Change(pull, base_tip, base, result, changed)

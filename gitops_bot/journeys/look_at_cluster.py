@@ -7,12 +7,13 @@ import asyncio
 from collections.abc import Sequence
 
 from gitops_bot import telemetry
-from gitops_bot.errors import ClusterError, GitError, RunnerError
+from gitops_bot.errors import ClusterError, GitError, RunnerError, SettingsError
 from gitops_bot.journeys.compare_with_live import AppliedTrees, applied_commit, compare_with_live
 from gitops_bot.journeys.fetch_change import Change
 from gitops_bot.journeys.ports import Cluster, Eyes
 from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.journeys.render_candidates import render_candidates
+from gitops_bot.models.kustomizations import ClusterSnapshot
 from gitops_bot.models.reports import ClusterReport, Finding, KustomizationReport, RowState, Severity, Verdict
 from gitops_bot.models.tree import Tree
 from gitops_bot.rules.affected import Candidate, Surroundings, fed_by
@@ -20,6 +21,8 @@ from gitops_bot.rules.verdict import cluster_verdict
 
 log = telemetry.logger(__name__)
 
+# What keeps us from looking at a cluster, whoever is at fault.
+_FAILURES = (ClusterError, RunnerError, SettingsError)
 # Code of the finding that says so.
 NOT_LOOKED_AT = "cluster-not-looked-at"
 # Different revisions that Kustomizations were applied from; more than this many would be a strange cluster.
@@ -31,15 +34,18 @@ async def look_at_cluster(
 ) -> ClusterReport:
     """Report on one cluster. One that cannot be reached is a row of the report, not a silence."""
     try:
-        return await _look(eyes, cluster, change, board, held)
-    except (ClusterError, RunnerError) as error:
+        snapshot = await cluster.snapshot()
+    except _FAILURES as error:
         log.warning("could not look at a cluster", cluster=cluster.name, reason=str(error))
         return ClusterReport(cluster.name, Verdict.INCOMPLETE, findings=(_unreached(cluster.name, error),))
+    return await _look(eyes, cluster, snapshot, change, board, held)
 
 
-async def _look(eyes: Eyes, cluster: Cluster, change: Change, board: ProgressBoard, held: str) -> ClusterReport:
+async def _look(
+    eyes: Eyes, cluster: Cluster, snapshot: ClusterSnapshot, change: Change, board: ProgressBoard, held: str
+) -> ClusterReport:
     pull = change.pull_request
-    fed = fed_by(await cluster.snapshot(), pull.repository, pull.base_ref, github_url=eyes.github_url)
+    fed = fed_by(snapshot, pull.repository, pull.base_ref, github_url=eyes.github_url)
     surroundings = await asyncio.to_thread(Surroundings, fed, change.base, change.result, change.changed)
     candidates = await asyncio.to_thread(surroundings.candidates)
     if not candidates:
@@ -48,12 +54,17 @@ async def _look(eyes: Eyes, cluster: Cluster, change: Change, board: ProgressBoa
         return _only_named(cluster.name, candidates, Verdict.HELD, _held(held))
     if change.conflicts:
         return _only_named(cluster.name, candidates, Verdict.BLOCKED, _conflict(change))
-    if not await cluster.guard_is_proved():
-        return _only_named(cluster.name, candidates, Verdict.INCOMPLETE, _unguarded(cluster.name))
-    applied, more = await _applied_trees(eyes, change, surroundings, candidates)
-    async with eyes.flux.session(await cluster.diff_credentials(), {**surroundings.trees, **more}) as cage:
-        rendered = await render_candidates(eyes, cage, surroundings, candidates, board)
-        rows = await compare_with_live(eyes, cage, rendered, applied, board)
+    try:
+        if not await cluster.guard_is_proved():
+            return _only_named(cluster.name, candidates, Verdict.INCOMPLETE, _unguarded(cluster.name))
+        applied, more = await _applied_trees(eyes, change, surroundings, candidates)
+        async with eyes.flux.session(await cluster.diff_credentials(), {**surroundings.trees, **more}) as cage:
+            rendered = await render_candidates(eyes, cage, surroundings, candidates, board)
+            rows = await compare_with_live(eyes, cage, rendered, applied, board)
+    except _FAILURES as error:
+        # It touches this cluster, and what it does there is not known: that has to be said.
+        log.warning("could not compare with a cluster", cluster=cluster.name, reason=str(error))
+        return _only_named(cluster.name, candidates, Verdict.INCOMPLETE, _unreached(cluster.name, error))
     return ClusterReport(cluster.name, cluster_verdict(rows), rows=rows)
 
 

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from gitops_bot import telemetry
-from gitops_bot.errors import ClusterError, GitHubError, GitHubRateLimited, GitopsBotError
+from gitops_bot.errors import GitHubError, GitHubRateLimited, GitopsBotError
 from gitops_bot.journeys.keys import message_key, work_key
 from gitops_bot.journeys.ports import Doors
 from gitops_bot.journeys.report_problem import problem_began, problem_ended
 from gitops_bot.journeys.review_pull_request import review_pull_request
-from gitops_bot.journeys.show_message import show_message
+from gitops_bot.journeys.show_message import adopt_message, show_message
 from gitops_bot.journeys.tell_pull_request import has_message, tell_newest_report
 from gitops_bot.models.kustomizations import ClusterSnapshot
 from gitops_bot.models.pull_requests import PullRequest, Repository
@@ -62,7 +62,7 @@ async def _snapshots(doors: Doors) -> tuple[ClusterSnapshot, ...]:
         if isinstance(answer, ClusterSnapshot):
             found.append(answer)
             await problem_ended(doors, f"cluster {cluster.name}")
-        elif isinstance(answer, ClusterError):
+        elif isinstance(answer, GitopsBotError):
             log.warning("a cluster does not answer", cluster=cluster.name, reason=str(answer))
             await problem_began(doors, f"cluster {cluster.name}", answer)
         else:
@@ -100,6 +100,8 @@ async def _first_look(
         record = PullRequestRecord(pull, tips[pull.base_ref], progress)
         await doors.store.save_pull_request(record, doors.clock())
         listed[pull.key] = record
+        if record.progress is Progress.WAITING:
+            await adopt_message(doors, message_key(doors, pull.key), shown[message_key(doors, pull.key)])
     waiting = [record.pull_request for record in listed.values() if record.progress is Progress.LISTED]
     if waiting:
         key = f"{doors.identity}|{repository.key}|open at the start"
@@ -127,6 +129,8 @@ async def _take_up(doors: Doors, pull: PullRequest, tip: str, record: PullReques
     ):
         record = replace(record, progress=Progress.WAITING)
         await doors.store.save_pull_request(record, now)
+    if record.progress is Progress.PARKED and _aged(record, now, doors.review.refresh_after):
+        record = replace(record, progress=Progress.WAITING)
     # A report that lacks a cluster waits to be made anew, but not at every tick.
     too_soon = record.lacks_a_cluster and record.work_key == wanted and not _aged(record, now, _BETWEEN_TRIES)
     if record.progress is Progress.WAITING and pull.key not in doors.queue.busy_keys and not too_soon:

@@ -50,7 +50,13 @@ async def render_candidates(
         board.expect(sum(candidate.id not in found for candidate in news))
         rendered = await asyncio.gather(*(_render(eyes, cage, surroundings, candidate) for candidate in news))
         found |= {one.candidate.id: one for one in rendered}
-        waiting = _what_follows(surroundings, rendered)
+        # Reading renders takes a second per megabyte: not on the event loop.
+        waiting = await asyncio.to_thread(_what_follows, surroundings, rendered)
+    else:
+        for candidate in _news(found, waiting):
+            board.expect(1)
+            lost = replace(candidate, obstacle=f"it lies more than {_GENERATIONS} generations of children deep")
+            found[candidate.id] = Rendered(lost, None, None)
     return tuple(found[key] for key in sorted(found))
 
 

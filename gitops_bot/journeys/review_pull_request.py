@@ -69,7 +69,7 @@ async def _review(doors: Doors, record: PullRequestRecord) -> None:
         log.info("the pull request moved while it was looked at", pull_request=pull.key)
         return
     record = await _keep(doors, record, report)
-    if board.shown or _worth_a_message(report):
+    if board.shown or _worth_a_message(report) or await has_message(doors, pull.key):
         await tell_newest_report(doors, pull.key)
     # Only now: a kill before this line makes the next start tell it (again, as an edit). A cluster that
     # could not be looked at keeps it waiting.
@@ -143,11 +143,12 @@ async def _failed(doors: Doors, key: str, error: Exception) -> None:
         return
     known = isinstance(error, GitopsBotError)
     problem = str(error) if known else f"A fault of gitops-bot ({type(error).__name__}); its log has the details."
-    failures = record.failures + 1
+    # Slack refusing is no fault of the pull request: it is told once Slack takes it.
+    failures = record.failures + (not isinstance(error, SlackError))
     gives_up = failures >= MOST_FAILURES
     progress = Progress.PARKED if gives_up else record.progress
     await doors.store.save_pull_request(
-        replace(record, failures=failures, problem=problem, progress=progress), doors.clock()
+        replace(record, failures=failures, problem=problem, progress=progress, looked_at=doors.clock()), doors.clock()
     )
     message = slack_message.failure_message(
         record.pull_request, problem, key=message_key(doors, key), gives_up=gives_up
@@ -155,5 +156,5 @@ async def _failed(doors: Doors, key: str, error: Exception) -> None:
     try:
         async with doors.one_at_a_time.alone(f"message {key}"):
             await show_message(doors, doors.channel, message)
-    except SlackError as slack_error:
+    except GitopsBotError as slack_error:
         log.warning("could not show a failure", pull_request=key, reason=str(slack_error))

@@ -26,13 +26,29 @@ async def show_message(
     if known is not None and known.state is EffectState.DONE:
         posted = PostedMessage(known.remote["channel"], known.remote["timestamp"])
         if known.digest != digest:
-            posted = await _edit(doors, posted, message)
-            await _remember(doors, target, digest, posted)
+            if await _edited(doors, posted, message):
+                await _remember(doors, target, digest, posted)
+            else:
+                posted = await _post_once(doors, channel, target, digest, message)
     else:
         posted = await _post_once(doors, channel, target, digest, message)
     for file in files:
-        await _upload_once(doors, target, posted, file)
+        try:
+            await _upload_once(doors, target, posted, file)
+        except SlackRefused as error:
+            # A workspace may forbid files: the message says the most important all the same.
+            log.warning("Slack does not take a file", key=message.key, reason=error.reason)
     return posted
+
+
+async def may_be_shown(doors: Doors, channel: str, key: str) -> bool:
+    """Whether a message with this key was ever begun: it may stand there even if its post was in doubt."""
+    return await doors.store.effect("message", f"{channel}|{key}") is not None
+
+
+async def adopt_message(doors: Doors, key: str, posted: PostedMessage) -> None:
+    """Remember a message that the channel knows and we do not any more."""
+    await _remember(doors, f"{posted.channel}|{key}", "", posted)
 
 
 async def shown_message(doors: Doors, channel: str, key: str) -> PostedMessage | None:
@@ -47,24 +63,23 @@ async def _post_once(doors: Doors, channel: str, target: str, digest: str, messa
     # An earlier post may have arrived although we never heard so (a kill, a lost answer, a lost
     # database): the channel knows. https://github.com/slackapi/slack-api-specs/issues/10
     posted = await doors.chat.find(channel, message.key)
-    if posted is not None:
-        posted = await _edit(doors, posted, message)
-    else:
-        await doors.store.save_effect(Effect("message", target, digest, EffectState.BEGUN), doors.clock())
+    await doors.store.save_effect(Effect("message", target, digest, EffectState.BEGUN), doors.clock())
+    if posted is None or not await _edited(doors, posted, message):
         posted = await doors.chat.post(channel, message)
     await _remember(doors, target, digest, posted)
     return posted
 
 
-async def _edit(doors: Doors, posted: PostedMessage, message: ChatMessage) -> PostedMessage:
+async def _edited(doors: Doors, posted: PostedMessage, message: ChatMessage) -> bool:
+    """Edit a message; False when somebody has deleted it."""
     try:
         await doors.chat.update(posted, message)
     except SlackRefused as error:
         if error.reason not in _GONE:
             raise
-        log.info("the message is gone, posting it anew", key=message.key, reason=error.reason)
-        return await doors.chat.post(posted.channel, message)
-    return posted
+        log.info("the message is gone", key=message.key, reason=error.reason)
+        return False
+    return True
 
 
 async def _remember(doors: Doors, target: str, digest: str, posted: PostedMessage) -> None:
@@ -75,7 +90,7 @@ async def _remember(doors: Doors, target: str, digest: str, posted: PostedMessag
 async def _upload_once(doors: Doors, message_target: str, posted: PostedMessage, file: ChatFile) -> None:
     # The name carries the digest of the content (the views see to it), so the thread itself tells
     # whether a doubtful upload arrived.
-    target = f"{message_target}|{file.name}"
+    target = f"{message_target}|{posted.timestamp}|{file.name}"
     known = await doors.store.effect("file", target)
     if known is not None and known.state is EffectState.DONE:
         return

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from gitops_bot.journeys.keys import message_key
 from gitops_bot.journeys.ports import Doors
-from gitops_bot.journeys.show_message import show_message, shown_message
+from gitops_bot.journeys.show_message import may_be_shown, show_message
 from gitops_bot.models.pull_requests import PullRequest
 from gitops_bot.models.reports import Report
 from gitops_bot.rules.decisions import Action
@@ -44,6 +44,5 @@ def _actions(doors: Doors, report: Report, pull: PullRequest) -> tuple[Action, .
 
 
 async def has_message(doors: Doors, pull_request: str) -> bool:
-    """Whether the pull request has a message already."""
-    channel, key = doors.channel, message_key(doors, pull_request)
-    return await shown_message(doors, channel, key) is not None
+    """Whether the pull request has a message, or may have one."""
+    return await may_be_shown(doors, doors.channel, message_key(doors, pull_request))
