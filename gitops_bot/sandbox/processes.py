@@ -52,6 +52,17 @@ def start_tick(pid: int) -> int | None:
     return None if fields[0] in "ZX" else int(fields[19])
 
 
+def die_with(parent: int) -> Callable[[], None]:
+    """Give what a forked child calls, so that the kernel kills it when the thread that forked it ends."""
+
+    def ask_the_kernel() -> None:
+        _PRCTL(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return ask_the_kernel
+
+
 @dataclass(slots=True)
 class Process:
     """A program that runs, in a process group of its own, writing to a log file."""
@@ -132,13 +143,6 @@ class Supervisor:
     def _fork(
         name: str, arguments: Sequence[str | Path], environment: dict[str, str], folder: Path | None, log: Path
     ) -> Process:
-        parent = os.getpid()
-
-        def die_with_parent() -> None:
-            _PRCTL(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-            if os.getppid() != parent:
-                os._exit(1)
-
         with log.open("ab") as output:
             try:
                 popen = subprocess.Popen(  # noqa: S603 - programs of the tools cache, arguments of our own
@@ -149,7 +153,7 @@ class Supervisor:
                     stdout=output,
                     stderr=output,
                     start_new_session=True,
-                    preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, resolved before the fork
+                    preexec_fn=die_with(os.getpid()),  # noqa: PLW1509 - one system call, resolved before the fork
                 )
             except (OSError, subprocess.SubprocessError) as error:
                 raise SandboxError(f"{name} cannot be started: {error}") from error

@@ -4,8 +4,12 @@ import asyncio
 import hashlib
 import io
 import os
+import signal
+import subprocess
+import sys
 import tarfile
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +17,7 @@ import pytest
 from aiohttp import web
 
 from gitops_bot.sandbox.errors import ToolNotBrought, ToolsMissing
+from gitops_bot.sandbox.processes import start_tick
 from gitops_bot.sandbox.tools import cache, go_build
 from gitops_bot.sandbox.tools import download as download_module
 from gitops_bot.sandbox.tools.bring import bring_tools, cached_toolbox, choose, require_linux
@@ -33,6 +38,13 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def flux() -> Tool:
     return next(tool for tool in TOOLS if tool.name == "flux")
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 10) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return condition()
 
 
 def quiet(_tool: str, _text: str) -> None:
@@ -213,6 +225,31 @@ def test_two_runs_do_not_bring_tools_at_once() -> None:
     first.release()
     assert second.try_acquire()
     second.release()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_stopped_build_leaves_no_compiler_and_the_next_run_no_rubbish(
+    folders: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    # A go that knows its version and then compiles for ever.
+    go = folders / "bin" / "go"
+    go.write_text('#!/bin/sh\ncase "$1" in version) echo go1.26.0;; *) echo $$ > "$HOME/pid"; exec sleep 1000;; esac\n')
+    go.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folders / 'bin'}:{os.defpath}")
+    monkeypatch.setenv("HOME", str(folders))
+    pid_file = folders / "pid"
+    command = [sys.executable, "-m", "gitops_bot", "tools", "--only", "source-controller"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        try:
+            assert eventually(lambda: pid_file.exists() and pid_file.read_text().strip() != "", 30)
+            process.send_signal(number)
+            assert process.wait(30) == (-9 if number is signal.SIGKILL else 130)
+        finally:
+            process.kill()
+    compiler = int(pid_file.read_text())
+    assert eventually(lambda: start_tick(compiler) is None)
+    cache.clear_leftovers()
+    assert [path.name for path in cache.tools_folder().iterdir()] == [".lock"]
 
 
 def test_nothing_is_cached_in_an_empty_cache() -> None:

@@ -105,6 +105,7 @@ async def _bring_under_lock(missing: list[Tool], run: _Run, progress: Progress) 
                     progress(tool.name, "another run brings it: waiting")
                 told = True
             await asyncio.sleep(_LOCK_INTERVAL)
+        await asyncio.to_thread(cache.clear_leftovers)
         for tool in missing:
             file = cache.find(tool.name, tool.version)
             if file is not None:

@@ -94,6 +94,13 @@ def definitions_folder() -> Path:
     return tools_folder() / "flux-crds" / versions
 
 
+def clear_leftovers() -> None:
+    """Remove what a killed run left. Call it with the lock held: everything unfinished is nobody's then."""
+    for pattern in (".work-*", "*/.*"):
+        for folder in tools_folder().glob(pattern):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 @contextmanager
 def work_folder(name: str) -> Iterator[Path]:
     """Give a scratch folder on the cache's file system, removed afterwards."""

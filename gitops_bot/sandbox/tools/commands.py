@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 from enum import StrEnum
 from typing import Annotated, Self
 
@@ -67,6 +68,14 @@ async def bring_with_progress(names: list[str] | None = None, *, offline: bool =
         return await bring_tools(choose(names or ()), progress=progress, offline=offline)
 
 
+async def _bring_until_stopped(names: list[str] | None, *, offline: bool) -> Toolbox:
+    """End at a SIGTERM as at Ctrl-C: with what was begun cleared away, compilers included."""
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await bring_with_progress(names, offline=offline)
+
+
 def _verify(box: Toolbox) -> None:
     damaged = [file for file in box.files.values() if not cache.is_intact(file)]
     if damaged:
@@ -87,7 +96,10 @@ def tools(
     Each comes from PATH (a tested version), from the cache, from its official release (verified by
     its published checksum), or is built with Go. What is there already is kept.
     """
-    box = asyncio.run(bring_with_progress(only, offline=offline))
+    try:
+        box = asyncio.run(_bring_until_stopped(only, offline=offline))
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        raise typer.Exit(130) from None
     _verify(box)
     if output is OutputFormat.JSON:
         rows = [

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from gitops_bot.sandbox.errors import ToolNotBrought
+from gitops_bot.sandbox.processes import die_with
 from gitops_bot.sandbox.tools import cache
 from gitops_bot.sandbox.tools.cache import ToolFile
 from gitops_bot.sandbox.tools.catalogue import DEFINITION_MODULES, CopiedModule, ScratchModule, Tool
@@ -45,6 +46,7 @@ async def _go(folder: Path, *arguments: str, report: Report | None = None) -> st
         stderr=asyncio.subprocess.PIPE,
         limit=1 << 20,
         start_new_session=True,
+        preexec_fn=die_with(os.getpid()),
     )
     last: list[str] = []
 
