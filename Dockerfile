@@ -14,6 +14,7 @@ RUN python3 -m venv /build \
  && /opt/gitops-bot/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r .locks/core.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY blueprints/ blueprints/
+COPY config/ config/
 COPY gitops_bot/ gitops_bot/
 RUN /build/bin/python -m hatchling build -t wheel -d /dist \
  && /opt/gitops-bot/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --no-index /dist/*.whl \
