@@ -158,7 +158,7 @@ OF_A_RUN = [
         "outside",
     ),
     (
-        "failed to generate kustomization.yaml: lstat /work/github.com/a/b: no such file or directory",
+        "failed to generate kustomization.yaml: lstat /srv/github.com/a/b: no such file or directory",
         "remote-base",
         "blocks",
         "github.com/a/b",
