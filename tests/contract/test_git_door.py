@@ -215,8 +215,17 @@ async def test_while_a_fetch_runs_its_arguments_tell_nothing(server: GitServer, 
 
 async def _arguments_of_git(server: GitServer) -> str:
     await until(lambda: any("POST" in request for request in server.requests), "git asks for a pack")
-    found = [child.cmdline() for child in psutil.Process().children(recursive=True)]
-    return " ".join(part for line in found for part in line)
+    return " ".join(line for _, line in _git_processes())
+
+
+def _git_processes() -> list[tuple[psutil.Process, str]]:
+    """The git programs below this process, with their arguments. Other tests' clusters run below it too."""
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # It may have just ended.
+            if child.name().startswith("git"):
+                found.append((child, " ".join(child.cmdline())))
+    return found
 
 
 async def test_a_server_that_hangs_is_given_up_and_nothing_is_left_running(server: GitServer, tmp_path: Path) -> None:
@@ -245,7 +254,7 @@ async def test_a_cancelled_fetch_takes_its_processes_with_it(server: GitServer, 
 
 async def _no_git_is_left() -> None:
     def fetching() -> bool:
-        return any("fetch" in child.cmdline() for child in psutil.Process().children(recursive=True))
+        return any("fetch" in line for _, line in _git_processes())
 
     await until(lambda: not fetching(), "git is gone")
 
@@ -258,9 +267,9 @@ async def test_a_kill_at_any_moment_of_a_fetch_is_repaired_by_the_next(
     base = fleet.commit(MAIN, {f"{number}.yaml": os.urandom(20_000) for number in range(150)})
     fetching = asyncio.create_task(door.fetch(FLEET, {MAIN: base}))
     await asyncio.sleep(moment * 0.01)  # Not to wait for anything: to be somewhere else each time.
-    for child in psutil.Process().children(recursive=True):
+    for child, line in _git_processes():
         with contextlib.suppress(psutil.Error):
-            if "http-backend" not in " ".join(child.cmdline()):
+            if "http-backend" not in line:
                 child.send_signal(signal.SIGKILL)
     await asyncio.gather(fetching, return_exceptions=True)
 
