@@ -14,7 +14,6 @@ from gitops_bot.config import NetworkSettings, SlackSettings
 from gitops_bot.errors import SlackRateLimited
 from gitops_bot.models.chat import ChannelFacts, ChatFile, ChatIdentity, ChatMessage, PostedMessage
 from gitops_bot.rules.cleaning import clean
-from gitops_bot.slack.network import certificates, proxy_for
 from gitops_bot.slack.sockets import OnClick, Sockets, library_log
 from gitops_bot.slack.translation import FOREIGN_ERRORS, translate
 
@@ -48,17 +47,15 @@ class SlackDoor:
         self._web = AsyncWebClient(
             base_url=settings.api_url,
             timeout=_TIMEOUT,
-            ssl=certificates(network),
+            ssl=network.certificates(),
             # The library's own handler posts again after a lost connection.
             retry_handlers=[],
             logger=library_log(),
         )
         # After construction: with None, the library would take one from the environment.
-        self._web.proxy = proxy_for(settings.api_url, network)
+        self._web.proxy = network.proxy_for(settings.api_url)
         self._identity: ChatIdentity | None = None
-        self._sockets = Sockets(
-            web=self._web, app_token=settings.read_app_token, proxy_for=lambda address: proxy_for(address, network)
-        )
+        self._sockets = Sockets(web=self._web, app_token=settings.read_app_token, proxy_for=network.proxy_for)
 
     def __repr__(self) -> str:
         return f"SlackDoor({self._settings.api_url!r})"

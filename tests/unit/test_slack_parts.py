@@ -15,7 +15,6 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from gitops_bot.config import NetworkSettings
 from gitops_bot.errors import SlackError, SlackRateLimited, SlackRefused, SlackUnavailable
 from gitops_bot.slack.envelopes import read_click
-from gitops_bot.slack.network import proxy_for
 from gitops_bot.slack.translation import FOREIGN_ERRORS, translate
 
 SECRET = "xoxb-1-secret"
@@ -224,8 +223,8 @@ def test_no_payload_brings_the_reader_down(payload: dict[str, Any], kind: str) -
 )
 def test_exceptions_from_the_proxy(no_proxy: tuple[str, ...], address: str, direct: bool) -> None:  # noqa: FBT001 - a column of the table
     network = NetworkSettings(proxy="http://proxy.example:3128", no_proxy=no_proxy)
-    assert (proxy_for(address, network) is None) is direct
+    assert (network.proxy_for(address) is None) is direct
 
 
 def test_without_a_proxy_the_way_is_direct() -> None:
-    assert proxy_for("https://slack.com/api/", NetworkSettings()) is None
+    assert NetworkSettings().proxy_for("https://slack.com/api/") is None
