@@ -1,7 +1,6 @@
 """Renders as objects: the YAML documents of ``flux build``, by what identifies them."""
 
 import base64
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,24 +8,13 @@ from typing import Any
 import yaml
 
 from gitops_bot.models.kustomizations import ObjectReference
+from gitops_bot.rules.measured_yaml import RENDER_LIMITS, UnreadableManifestError, values
 
 _TOOLKIT = "kustomize.toolkit.fluxcd.io"
 
 
 class UnreadableRenderError(ValueError):
     """A render is not the YAML that flux would print."""
-
-
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # which one depends on the machine
-    """The safe loader, without dates and without ``on`` and ``yes``: they stay the text that they are."""
-
-
-_UNWANTED = {"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:bool"}
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _UNWANTED]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|True|TRUE|false|False|FALSE"), list("tTfF"))
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc] # which one depends on the machine
@@ -74,11 +62,11 @@ def load_objects(text: str) -> dict[ObjectReference, RenderedObject]:
 
 def _documents(text: str) -> Iterator[RenderedObject]:
     try:
-        for document in yaml.load_all(text, Loader=_Loader):  # a subclass of the safe loader
+        for document in values("the render", text, RENDER_LIMITS):
             if document is not None:
                 yield _rendered(document)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise UnreadableRenderError(f"The render is not readable YAML: {type(error).__name__}") from error
+    except UnreadableManifestError as error:
+        raise UnreadableRenderError(f"The render {error.reason}") from error
 
 
 def _rendered(document: Any) -> RenderedObject:

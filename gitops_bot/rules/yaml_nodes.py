@@ -6,13 +6,15 @@ from itertools import pairwise
 
 import yaml
 
+from gitops_bot.rules.measured_yaml import RENDER_LIMITS, UnreadableManifestError, measure
+
 
 class UnreadableTextError(ValueError):
     """A document is not YAML: nothing can be said about what is in it."""
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # which one depends on the machine
-    """Reads nodes; no value is ever built from them."""
+    """Reads nodes; no value is ever built from them. Its tags are those that the dumper expects."""
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc] # which one depends on the machine
@@ -31,7 +33,10 @@ def documents(text: str) -> list[str]:
 def compose(document: str) -> yaml.Node | None:
     """Read one document; None for an empty one. UnreadableTextError."""
     try:
+        measure("the document", document, RENDER_LIMITS)
         node: yaml.Node | None = yaml.compose(document, Loader=_Loader)
+    except UnreadableManifestError as error:
+        raise UnreadableTextError(f"A document {error.reason}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         # The library's own text quotes the document.
         raise UnreadableTextError(f"A document is not readable YAML: {type(error).__name__}") from error
