@@ -106,6 +106,9 @@ class StoreSettings(_Section):
     folder: Path = Path("/var/lib/gitops-bot")
     # sqlite+aiosqlite:///… or postgresql+psycopg://…; empty: gitops-bot.sqlite in ``folder``.
     url: SecretStr | None = None
+    # Where the digest of every decision is written down a second time, so that rows which somebody deletes from
+    # the end of the audit trail are missed; None: audit-anchors.jsonl in ``folder``. Another volume is better.
+    audit_anchors: Path | None = None
     # Days that reports and clicks are kept.
     retention_days: int = Field(default=90, ge=1)
 
@@ -256,6 +259,11 @@ class Settings(BaseSettings):
         if self.store.url is not None:
             return self.store.url.get_secret_value()
         return f"sqlite+aiosqlite:///{self.store.folder / 'gitops-bot.sqlite'}"
+
+    @property
+    def audit_anchors(self) -> Path:
+        """The file that digests of decisions are added to."""
+        return self.store.audit_anchors or self.store.folder / "audit-anchors.jsonl"
 
 
 # What a right value looks like, by the name of the setting: shown when one is wrong.

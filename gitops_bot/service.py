@@ -33,6 +33,7 @@ from gitops_bot.journeys.shared_runs import SharedRuns
 from gitops_bot.models.chat import Click
 from gitops_bot.models.checks import Check, CheckState
 from gitops_bot.models.pull_requests import Repository
+from gitops_bot.models.records import AuditEntry
 from gitops_bot.models.reports import Report
 from gitops_bot.queue import InProcessQueue
 from gitops_bot.rules.affected import AffectedKustomization
@@ -101,11 +102,20 @@ async def affected_offline(
         return await find_affected_in_clone(clone, flux, base, head, fleets=fleets, clusters=clusters)
 
 
+async def read_audit_trail(settings: Settings) -> tuple[tuple[AuditEntry, ...], tuple[str, ...]]:
+    """Give all decisions, and the digests that were written down beside them: ``gitops-bot audit``."""
+    store = await open_store(settings.database_url, audit_anchors=settings.audit_anchors)
+    try:
+        return await store.audit.entries(), await store.audit.anchors()
+    finally:
+        await store.close()
+
+
 async def check_settings(settings: Settings) -> AsyncIterator[Check]:
     """Try everything that the settings name: ``gitops-bot check``."""
     async with AsyncExitStack() as stack:
         try:
-            store = await open_store(settings.database_url)
+            store = await open_store(settings.database_url, audit_anchors=settings.audit_anchors)
             stack.push_async_callback(store.close)
             yield Check("store", CheckState.GOOD, "the database can be used")
         except GitopsBotError as error:
@@ -160,7 +170,7 @@ async def open_service(settings: Settings) -> AsyncIterator["Service"]:
     if settings.slack is None:
         raise SettingsError("slack is missing. For example: slack: {channel: C0123456789, bot_token_file: /…}")
     async with AsyncExitStack() as stack:
-        store = await open_store(settings.database_url)
+        store = await open_store(settings.database_url, audit_anchors=settings.audit_anchors)
         stack.push_async_callback(store.close)
         eyes = await stack.enter_async_context(open_eyes(settings))
         slack = SlackDoor(settings.slack, settings.network)

@@ -226,6 +226,7 @@ async def _decided(
             click=click.key,
             at=doors.clock(),
             message=message,
+            report_digest=stored.report.digest,
         )
     )
 

@@ -95,4 +95,20 @@ class Decision:
     # The click that asked for it: a click that is carried out again after a crash is still one decision.
     click: str
     at: datetime
+    # What came of it, in words: why not, or what GitHub made of it.
     message: str = ""
+    # Digest of the report that was shown: what the person has seen, also when the report is deleted.
+    report_digest: str = ""
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """A decision as it stands in the audit trail.
+
+    ``number`` grows with every row (with gaps), ``digest`` is of this row and of the one before it,
+    ``previous`` the digest of the one before ("" for the first). See rules/audit.py.
+    """
+
+    number: int
+    decision: Decision
+    previous: str
+    digest: str

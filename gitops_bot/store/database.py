@@ -58,8 +58,11 @@ def _engine(url: str) -> AsyncEngine:
     return engine
 
 
-async def open_store(url: str) -> Store:
-    """Open (and for SQLite make) the database. StoreError says what is wrong, without the password of the URL."""
+async def open_store(url: str, *, audit_anchors: Path | None = None) -> Store:
+    """Open (and for SQLite make) the database. StoreError says what is wrong, without the password of the URL.
+
+    ``audit_anchors`` is the file that digests of decisions are added to (see rules/audit.py).
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         try:
@@ -77,7 +80,7 @@ async def open_store(url: str) -> Store:
         await engine.dispose()
         shown = parsed.render_as_string(hide_password=True)
         raise StoreError(f"The database {shown} cannot be used: {_first_line(error)}") from error
-    return Store(engine)
+    return Store(engine, audit_anchors)
 
 
 def _first_line(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -26,6 +27,7 @@ from gitops_bot.models.records import (
 )
 from gitops_bot.models.reports import Report
 from gitops_bot.store import tables
+from gitops_bot.store.decisions import AuditTrail
 
 _PULL_REQUEST = TypeAdapter(PullRequest)
 _REPORT = TypeAdapter(Report)
@@ -35,8 +37,9 @@ _CLICK = TypeAdapter(Click)
 class Store:
     """The store. Errors of the database come out as StoreError."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, audit_anchors: Path | None = None) -> None:
         self._engine = engine
+        self.audit = AuditTrail(self._transaction, audit_anchors)
         self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
 
     async def close(self) -> None:
@@ -205,47 +208,12 @@ class Store:
             )
 
     async def record_decision(self, decision: Decision) -> None:
-        """Add a decision; nothing is ever changed in this table."""
-        async with self._transaction() as connection:
-            await connection.execute(
-                self._insert(tables.decisions)
-                .values(
-                    click=decision.click,
-                    pull_request=decision.pull_request,
-                    action=decision.action,
-                    outcome=decision.outcome,
-                    slack_user=decision.slack_user,
-                    github_login=decision.github_login,
-                    commit=decision.commit,
-                    report_id=decision.report_id,
-                    message=decision.message,
-                    at=decision.at,
-                )
-                .on_conflict_do_nothing(index_elements=["click"])
-            )
+        """Add a decision to the audit trail; nothing is ever changed there."""
+        await self.audit.add(decision)
 
     async def decisions(self, pull_request: str) -> tuple[Decision, ...]:
         """All decisions on a pull request, oldest first."""
-        table = tables.decisions
-        async with self._transaction() as connection:
-            rows = await connection.execute(
-                select(table).where(table.c.pull_request == pull_request).order_by(table.c.id)
-            )
-        return tuple(
-            Decision(
-                pull_request=row.pull_request,
-                action=row.action,
-                outcome=row.outcome,
-                slack_user=row.slack_user,
-                github_login=row.github_login,
-                commit=row.commit,
-                report_id=row.report_id,
-                click=row.click,
-                at=row.at,
-                message=row.message,
-            )
-            for row in rows
-        )
+        return await self.audit.of(pull_request)
 
     async def forget_before(self, moment: datetime) -> int:
         """Delete reports and clicks from before ``moment`` (the newest report of an open pull request stays)."""

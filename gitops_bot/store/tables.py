@@ -122,7 +122,11 @@ decisions = Table(
     Column("report_id", String, nullable=False),
     Column("click", String, nullable=False, unique=True),
     Column("message", Text, nullable=False),
+    Column("report_digest", String, nullable=False),
     Column("at", Moment, nullable=False, index=True),
+    # Digest of the row before, and of this one with it. No two rows follow the same one.
+    Column("previous", String, nullable=False, unique=True),
+    Column("digest", String, nullable=False),
 )
 
 Index(None, reports.c.pull_request, reports.c.made_at)
