@@ -1,5 +1,6 @@
 """Make the one message of a pull request say what we know of it now."""
 
+import asyncio
 from dataclasses import replace
 
 from gitops_bot.journeys.keys import message_key
@@ -25,7 +26,9 @@ async def tell_newest_report(doors: Doors, pull_request: str, *, now: PullReques
         if record is None or stored is None:
             return
         pull = now or record.pull_request
-        message, files = slack_message.review_message(
+        # A page about thousands of objects takes longer than the event loop may stand still.
+        message, files = await asyncio.to_thread(
+            slack_message.review_message,
             replace(stored.report, pull_request=replace(pull, head_sha=stored.report.pull_request.head_sha)),
             report_id=stored.report_id,
             actions=_actions(doors, stored.report, pull),

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gitops_bot.models.changes import FieldChange, Operation, Origin, ResourceChange
-from gitops_bot.models.reports import Finding, KustomizationReport
+from gitops_bot.models.reports import KustomizationReport
 from gitops_bot.rules.cleaning import clean, clean_line
 from gitops_bot.views.summary import by_weight, is_own, own_fields
 from gitops_bot.views.text import shorten_line
-from gitops_bot.views.words import OPERATIONS, ORIGINS, SEVERITIES, plural
+from gitops_bot.views.words import OPERATIONS, ORIGINS, plural
 
 # Lines of two values that are compared with each other; more take too long, and nobody reads them.
 _COMPARABLE = 1_500
@@ -141,15 +141,6 @@ def _at_most(lines: list[Line], most: int | None) -> list[Line]:
 
 def _line(mark: Mark, text: str, measure: Measure) -> Line:
     return Line(mark, clean_line(text) if measure.width is None else shorten_line(text, measure.width))
-
-
-def finding_lines(finding: Finding) -> list[str]:
-    """Give a finding as plain lines: what, what to do, the other side's own words."""
-    lines = [f"{SEVERITIES[finding.severity].sign} {clean_line(finding.message)}"]
-    if finding.advice:
-        lines.append(f"   {clean_line(finding.advice)}")
-    lines += [f"   > {text}" for text in clean(finding.detail).splitlines()]
-    return lines
 
 
 def own_changes(row: KustomizationReport) -> list[ResourceChange]:

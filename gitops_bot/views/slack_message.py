@@ -14,7 +14,8 @@ from gitops_bot.models.reports import Report, Severity
 from gitops_bot.rules.cleaning import clean_line
 from gitops_bot.rules.decisions import Action
 from gitops_bot.views import slack_blocks as block
-from gitops_bot.views.plain_report import plain_report
+from gitops_bot.views.html_report import html_report
+from gitops_bot.views.json_report import content_to_digest
 from gitops_bot.views.slack_blocks import Block
 from gitops_bot.views.slack_details import Details, Room, details
 from gitops_bot.views.summary import Tally, headline, remarks, sign, tally
@@ -41,7 +42,7 @@ def review_message(
     """Show a report, what people did with it, and what they may do now.
 
     The state of ``report.pull_request`` (open, closed, merged, draft) is what the message shows.
-    The file is there when something is not in the message, and its name is made of its content.
+    The file is there when something is not in the message, and its name is made of what was found.
     """
     pull, counts = report.pull_request, tally(report.clusters)
     head = [*_heading(pull, report), _summary(report, counts)]
@@ -200,8 +201,8 @@ def _deed(done: Decision, pull: PullRequest) -> str:
 def _files(report: Report, counts: Tally, middle: Details) -> tuple[ChatFile, ...]:
     if not (middle.missing or counts.origins):
         return ()
-    content = plain_report(report).encode()
     pull = report.pull_request
-    commit, digest = short_commit(pull.head_sha), hashlib.sha256(content).hexdigest()[:8]
-    name = f"{pull.repository.name}-{pull.number}-{commit}-{digest}.diff"
-    return (ChatFile(name, f"Everything about {commit}", content, "diff"),)
+    # Of what was found alone: neither a later look nor a base branch that moved on asks for another file.
+    commit, digest = short_commit(pull.head_sha), hashlib.sha256(content_to_digest(report).encode()).hexdigest()[:8]
+    name = f"{pull.repository.name}-{pull.number}-{commit}-{digest}.html"
+    return (ChatFile(name, f"Everything about {commit}", html_report(report).encode(), "html"),)

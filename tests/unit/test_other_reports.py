@@ -1,4 +1,4 @@
-"""Terminal, HTML, JSON and the plain file: the same report, each in its own form."""
+"""Terminal, HTML and JSON: the same report, each in its own form."""
 
 import io
 import json
@@ -18,7 +18,6 @@ from gitops_bot.models.reports import Report
 from gitops_bot.rules.cleaning import has_hidden_characters
 from gitops_bot.views.html_report import html_report
 from gitops_bot.views.json_report import content_to_digest, json_report, schema, schema_text
-from gitops_bot.views.plain_report import plain_report
 from gitops_bot.views.terminal import progress_line, terminal_report
 
 SCHEMA_FILE = Path(__file__).parents[2] / "docs" / "report-schema.json"
@@ -188,16 +187,3 @@ def test_the_digest_is_of_what_was_found_and_not_of_when() -> None:
     other = samples.report(*report.clusters, pull=samples.pull_request(head_sha="b" * 40))
     assert content_to_digest(report) != content_to_digest(other)
     assert content_to_digest(report) != content_to_digest(samples.blocked_report())
-
-
-@any_report
-@some
-def test_the_plain_file_has_every_object_and_no_line_that_pretends(
-    seed: int, clusters: int, kustomizations: int, objects: int
-) -> None:
-    report = hostile_report(seed, clusters=clusters, kustomizations=kustomizations, objects=objects)
-    lines = plain_report(report).splitlines()
-    changes = sum(len(row.changes) for cluster in report.clusters for row in cluster.rows)
-    assert len([line for line in lines if line.startswith("@@ ")]) == changes
-    # An empty value is a bare sign.
-    assert all(line in {"", "+", "-"} or line.startswith(("#", "@@ ", "  ", "+ ", "- ")) for line in lines)

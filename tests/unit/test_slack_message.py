@@ -17,7 +17,6 @@ from gitops_bot.models.records import Decision
 from gitops_bot.models.reports import Report
 from gitops_bot.rules.decisions import Action
 from gitops_bot.sandbox.slack.block_kit import check_message_blocks
-from gitops_bot.views.plain_report import plain_report
 from gitops_bot.views.slack_blocks import measure
 from gitops_bot.views.slack_message import (
     failure_message,
@@ -247,18 +246,23 @@ def test_what_is_left_out_is_counted_and_in_the_file() -> None:
     assert shown > 20
     assert f"📎 Not shown here: 28 Kustomizations and {2_000 - shown:,} objects." in said
     whole = file.content.decode()
-    assert whole.count("@@ ± Deployment/") == 2_000
-    assert file.kind == "diff"
+    assert whole.count("± Deployment/") == 2_000
+    assert file.kind == "html"
 
 
-def test_the_file_is_named_by_its_content_and_does_not_change_with_time() -> None:
+def test_the_file_is_named_by_what_was_found_and_not_by_when() -> None:
     report = samples.changes_report()
     later = replace(report, looked_at=report.looked_at.replace(hour=23))
     _, (first,) = review_message(report, key="k", report_id="r1")
     _, (second,) = review_message(later, key="k", report_id="r2")
-    assert first == second
+    assert first.name == second.name
     assert first.name.startswith("fleet-7-1a2b3c4-")
-    other = replace(report, pull_request=samples.pull_request(title="Another"))
+    assert first.name.endswith(".html")
+    _, (moved,) = review_message(replace(report, base_tip="c" * 40), key="k", report_id="r1")
+    assert moved.name == first.name
+    (cluster,) = report.clusters
+    (row,) = cluster.rows
+    other = replace(report, clusters=(replace(cluster, rows=(replace(row, changes=row.changes[1:]),)),))
     assert review_message(other, key="k", report_id="r1")[1][0].name != first.name
 
 
@@ -267,14 +271,6 @@ def test_nothing_left_out_needs_no_file(sample: str) -> None:
     message, files = review_message(samples.SAMPLES[sample](), key="k", report_id="r1")
     assert files == ()
     assert "📎" not in words(message)
-
-
-def test_the_file_holds_everything_and_no_line_pretends() -> None:
-    whole = plain_report(samples.hostile_report())
-    lines = whole.splitlines()
-    # Three objects, and three lines only that look like the heading of one.
-    assert len([line for line in lines if line.startswith("@@")]) == 3
-    assert all(line == "" or line.startswith(("#", "@@", "  ", "+ ", "- ", "    ")) for line in lines)
 
 
 @given(st.integers(0, 10**9), st.integers(1, 3), st.integers(0, 12), st.integers(0, 12))
