@@ -1,6 +1,7 @@
 """The audit trail: decisions are added, chained, and never changed."""
 
 import asyncio
+import fcntl
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -116,6 +117,8 @@ async def _again_when_overtaken(add: Callable[[], Awaitable[AuditEntry | None]])
 
 def _append(file: Path, line: str) -> None:
     with file.open("a+b") as opened:
+        # Another process adds to it as well; closing the file gives the lock back.
+        fcntl.flock(opened, fcntl.LOCK_EX)
         opened.seek(0)
         written = opened.read()
         # What a stop left half written goes: its row is in the database, and the next anchor covers it.
