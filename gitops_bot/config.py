@@ -51,6 +51,9 @@ class ClusterSettings(_Section):
     # The ServiceAccount (namespace/name) whose short-lived tokens flux runs with. A dry run needs the
     # right to write, so this identity is fenced in by an admission policy (config/guard).
     diff_service_account: str = Field(default="gitops-bot/gitops-bot-diff", pattern=r"^[^/]+/[^/]+$")
+    # What Flux's controllers were started with (--default-service-account): the account of Kustomizations that
+    # name none. What it may not do is not compared either. Empty: such Kustomizations have all of Flux's rights.
+    default_service_account: str | None = Field(default=None, pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")
     # Kubernetes before 1.30 has no admission policies: the operator may accept that flux runs unguarded.
     accept_unguarded_writes: bool = False
 

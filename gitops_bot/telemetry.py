@@ -113,6 +113,9 @@ failures = Counter("gitops_bot_failures_total", "Pieces of work that failed", ["
 flux_seconds = Histogram("gitops_bot_flux_seconds", "Time of one run of flux", ["operation"], registry=registry)
 review_seconds = Histogram("gitops_bot_review_seconds", "Time of one review", registry=registry)
 queue_waiting = Gauge("gitops_bot_queue_waiting", "Pieces of work that wait", registry=registry)
+access_reviews = Counter(
+    "gitops_bot_access_reviews_total", "Questions to the API server who may do what", ["cluster"], registry=registry
+)
 guard_proved = Gauge(
     "gitops_bot_guard_proved", "1 when writes of the diff identity are refused", ["cluster"], registry=registry
 )

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from gitops_bot import telemetry
+from gitops_bot.cluster.access import ANSWER_HOLDS, AccessReviews, granted, review, served_kinds
 from gitops_bot.cluster.connection import Connection, NotFoundError, open_configured, open_with_token
 from gitops_bot.cluster.flux_objects import KUSTOMIZATIONS, SOURCES, FluxKind, read_kustomization, read_source
 from gitops_bot.cluster.guard import guard_failure
@@ -17,6 +18,7 @@ from gitops_bot.cluster.line import Line
 from gitops_bot.config import ClusterSettings, NetworkSettings
 from gitops_bot.errors import ClusterError, ClusterRefused, ClusterUnavailable, SettingsError
 from gitops_bot.models.kustomizations import ClusterCredentials, ClusterSnapshot, ObjectReference
+from gitops_bot.models.rights import Granted, Right, ServedKinds
 
 log = telemetry.logger(__name__)
 
@@ -80,6 +82,9 @@ class ClusterDoor:
         self._missing: frozenset[str] = frozenset()
         # What the API server serves, by path of group and version; asked for anew with each snapshot.
         self._resources: dict[str, list[dict[str, Any]]] = {}
+        self._reviews = AccessReviews(settings.name, clock)
+        self._discovering = asyncio.Lock()
+        self._served: tuple[ServedKinds, datetime] | None = None
 
     async def __aenter__(self) -> Self:
         """Check the settings without asking the cluster."""
@@ -164,21 +169,46 @@ class ClusterDoor:
             annotations.pop(_LAST_APPLIED, None)
         return found
 
-    async def diff_may(self, verb: str, resource: str, *, group: str = "", namespace: str = "", name: str = "") -> bool:
-        """Tell whether the *diff* identity has a right (SelfSubjectAccessReview)."""
-        async with self._diff() as diff:
-            return await self._review(diff, "selfsubjectaccessreviews", {}, verb, resource, group, namespace, name)
+    async def served_kinds(self) -> ServedKinds:
+        """Give every kind of the cluster with its plural name, as of a minute ago at most."""
+        async with self._discovering:
+            known = self._served
+            if known is None or self._clock() - known[1] > ANSWER_HOLDS:
+                async with self._core.use() as core:
+                    self._served = known = (await served_kinds(core), self._clock())
+        return known[0]
 
-    async def user_may(
-        self, user: str, verb: str, resource: str, *, group: str = "", namespace: str = "", name: str = ""
-    ) -> bool:
-        """Tell whether a user or ServiceAccount (``system:serviceaccount:NAMESPACE:NAME``) has a right."""
-        spec: dict[str, Any] = {"user": user}
-        parts = user.split(":")
-        if parts[:2] == ["system", "serviceaccount"]:
-            spec["groups"] = ["system:serviceaccounts", f"system:serviceaccounts:{parts[2]}", "system:authenticated"]
-        async with self._core.use() as core:
-            return await self._review(core, "subjectaccessreviews", spec, verb, resource, group, namespace, name)
+    async def diff_lacks(self, rights: Iterable[Right]) -> frozenset[Right]:
+        """Return those of these rights that the *diff* identity does not have, as of a minute ago at most."""
+        return await self._reviews.lacks("", rights, self._ask_diff)
+
+    async def user_lacks(self, user: str, rights: Iterable[Right]) -> frozenset[Right]:
+        """The same for a user or ServiceAccount (``system:serviceaccount:NAMESPACE:NAME``)."""
+
+        async def ask(right: Right) -> bool:
+            async with self._core.use() as core:
+                return await review(core, right, user=user)
+
+        return await self._reviews.lacks(user, rights, ask)
+
+    async def diff_granted(self, namespace: str) -> Granted:
+        """List the rules of the *diff* identity in a namespace, those for the whole cluster included."""
+        async with self._diff() as diff:
+            return await granted(diff, namespace)
+
+    @property
+    def diff_service_account(self) -> str:
+        """``namespace/name`` of the *diff* identity."""
+        return self._settings.diff_service_account
+
+    @property
+    def default_service_account(self) -> str:
+        """The account that Flux uses where a Kustomization names none; "" when that is its own."""
+        return self._settings.default_service_account or ""
+
+    async def _ask_diff(self, right: Right) -> bool:
+        async with self._diff() as diff:
+            return await review(diff, right)
 
     async def _lists(self, core: Connection, kinds: Sequence[FluxKind]) -> list[list[dict[str, Any]] | None]:
         """Read several kinds side by side; when one fails the others are not waited for."""
@@ -272,29 +302,6 @@ class ClusterDoor:
         # Not remembered: a definition may arrive.
         self._resources.pop(base, None)
         raise NotFoundError(f"{reference.kind} in {api_version}")
-
-    async def _review(
-        self,
-        connection: Connection,
-        resource_of_review: str,
-        subject: Mapping[str, Any],
-        verb: str,
-        resource: str,
-        group: str,
-        namespace: str,
-        name: str,
-    ) -> bool:
-        plural, _, subresource = resource.partition("/")
-        wanted = {"verb": verb, "group": group, "resource": plural, "subresource": subresource}
-        wanted |= {"namespace": namespace, "name": name}
-        kind = {"selfsubjectaccessreviews": "SelfSubjectAccessReview", "subjectaccessreviews": "SubjectAccessReview"}
-        body = {
-            "apiVersion": "authorization.k8s.io/v1",
-            "kind": kind[resource_of_review],
-            "spec": {**subject, "resourceAttributes": {key: value for key, value in wanted.items() if value}},
-        }
-        answer = await connection.post(f"/apis/authorization.k8s.io/v1/{resource_of_review}", body)
-        return bool((answer.get("status") or {}).get("allowed"))
 
     async def _connect_core(self) -> Connection:
         settings = self._settings

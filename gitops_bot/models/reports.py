@@ -7,6 +7,7 @@ from enum import StrEnum
 from gitops_bot.models.changes import ResourceChange
 from gitops_bot.models.kustomizations import KustomizationId, ObjectReference
 from gitops_bot.models.pull_requests import PullRequest
+from gitops_bot.models.rights import Right
 
 
 class Verdict(StrEnum):
@@ -75,6 +76,8 @@ class Finding:
     # True: the report is not complete because of it. Also True for what the API server refuses.
     blocks: bool = False
     incomplete: bool = False
+    # Rights that the diff identity lacked: a rule is made of them, ready to paste.
+    lacks: tuple[Right, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from gitops_bot.cluster import ClusterDoor
 from gitops_bot.cluster.guard import CANARY, GUARD_MESSAGE
 from gitops_bot.config import ClusterSettings, NetworkSettings
 from gitops_bot.models.kustomizations import ObjectReference
+from gitops_bot.models.rights import Right
 from gitops_bot.sandbox.cluster import Cluster
 from gitops_bot.sandbox.identities import apply_identities
 from gitops_bot.sandbox.kubernetes_api import ApiRefused, KubernetesApi
@@ -313,8 +314,8 @@ async def test_a_live_secret_comes_without_its_values(kubeconfig: Path, cluster:
 
 async def test_rights_are_asked_for(kubeconfig: Path) -> None:
     async with ClusterDoor(ClusterSettings(name="one", kubeconfig=kubeconfig), NetworkSettings()) as door:
-        assert await door.diff_may("patch", "deployments", group="apps", namespace="default")
-        assert not await door.diff_may("delete", "deployments", group="apps", namespace="default")
-        assert await door.user_may(DIFF, "get", "configmaps", namespace="default")
-        assert not await door.user_may(DIFF, "get", "pods", namespace="default")
-        assert not await door.user_may("nobody", "get", "configmaps", namespace="default")
+        wanted = [Right("apps", "deployments", verb, "default") for verb in ("patch", "delete")]
+        assert await door.diff_lacks(wanted) == {wanted[1]}
+        wanted = [Right("", resource, "get", "default") for resource in ("configmaps", "pods")]
+        assert await door.user_lacks(DIFF, wanted) == {wanted[1]}
+        assert await door.user_lacks("nobody", wanted) == set(wanted)
