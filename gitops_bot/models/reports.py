@@ -76,6 +76,8 @@ class Finding:
     # True: the report is not complete because of it. Also True for what the API server refuses.
     blocks: bool = False
     incomplete: bool = False
+    # Works, and is dangerous: one of models/risks.py.
+    risk: bool = False
     # Rights that the diff identity lacked: a rule is made of them, ready to paste.
     lacks: tuple[Right, ...] = ()
 
