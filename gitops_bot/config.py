@@ -147,6 +147,28 @@ class ReviewSettings(_Section):
     concurrency: int = Field(default=4, ge=1, le=64)
 
 
+class IgnoredFieldSettings(_Section):
+    """Fields that the report leaves out, of the objects that all three patterns (shell-like) fit."""
+
+    # JSON pointers: /metadata/annotations/example.com~1revision, /spec/template/spec/containers/*/image.
+    paths: Annotated[tuple[Annotated[str, Field(pattern=r"^(/([^~/]|~[01])*)+$")], ...], Field(min_length=1)]
+    kind: str = "*"
+    namespace: str = "*"
+    name: str = "*"
+
+
+class NoiseSettings(_Section):
+    """What the report leaves out and counts. Never a finding, and never what is deleted or created anew."""
+
+    fields: tuple[IgnoredFieldSettings, ...] = ()
+    # Patterns of kinds, such as Lease.
+    kinds: tuple[str, ...] = ()
+    # Patterns of namespace/name or cluster/namespace/name of Kustomizations.
+    kustomizations: tuple[str, ...] = ()
+    # Objects: fewer of one Kustomization that only drifted are left out. 0: all drift is shown.
+    hide_drift_below: int = Field(default=0, ge=0)
+
+
 class NetworkSettings(_Section):
     """Proxies and certificates of companies, obeyed alike by every client."""
 
@@ -232,6 +254,7 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     flux: FluxSettings = FluxSettings()
     review: ReviewSettings = ReviewSettings()
+    noise: NoiseSettings = NoiseSettings()
     network: NetworkSettings = NetworkSettings()
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()

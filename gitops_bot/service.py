@@ -4,8 +4,8 @@ import asyncio
 import hashlib
 import json
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from gitops_bot import telemetry
 from gitops_bot.cluster import ClusterDoor
-from gitops_bot.config import FluxSettings, Settings
+from gitops_bot.config import FluxSettings, NoiseSettings, Settings
 from gitops_bot.errors import GitopsBotError, SettingsError, StoreError
 from gitops_bot.flux import FluxDoor
 from gitops_bot.git import GitDoor, LocalClone
@@ -38,6 +38,7 @@ from gitops_bot.models.reports import Report
 from gitops_bot.queue import InProcessQueue
 from gitops_bot.rules.affected import AffectedKustomization
 from gitops_bot.rules.fleet import Fleet
+from gitops_bot.rules.noise import FieldRule, NoisePolicy
 from gitops_bot.rules.trust import TrustPolicy
 from gitops_bot.slack import SlackDoor
 from gitops_bot.store import Store, open_store
@@ -77,9 +78,15 @@ async def open_eyes(settings: Settings, *, as_myself: bool = False) -> AsyncIter
             shared=SharedRuns(_now),
             review=settings.review,
             trust=TrustPolicy(apps=frozenset(settings.trust.apps)),
+            noise=_noise_policy(settings.noise),
             github_url=settings.github.html_url,
             clock=_now,
         )
+
+
+def _noise_policy(settings: NoiseSettings) -> NoisePolicy:
+    rules = (FieldRule(rule.paths, rule.kind, rule.namespace, rule.name) for rule in settings.fields)
+    return NoisePolicy(tuple(rules), settings.kinds, settings.kustomizations, settings.hide_drift_below)
 
 
 def _clone_url(html_url: str, repository: Repository) -> str:
@@ -160,7 +167,11 @@ async def _check_sockets(slack: SlackDoor) -> Check:
 
 def settings_digest(settings: Settings) -> str:
     """Digest of the settings that decide what a report says, not of those that decide how it is made."""
-    told = {"clusters": [cluster.name for cluster in settings.clusters], "people": bool(settings.people)}
+    told = {
+        "clusters": [cluster.name for cluster in settings.clusters],
+        "people": bool(settings.people),
+        "noise": settings.noise.model_dump(),
+    }
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
@@ -266,11 +277,26 @@ class Service:
             await stop.wait()
         finally:
             scheduler.shutdown(wait=False)
+            # Before the doors are closed under them.
+            for tick in self._ticks:
+                tick.cancel()
+            await asyncio.gather(*self._ticks, return_exceptions=True)
+
+    def _survive(self, tick: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        """A tick that fails is logged; the next one comes all the same."""
+        survived = _survive(tick)
+
+        async def known() -> None:
+            running = asyncio.create_task(survived())
+            self._ticks.add(running)
+            running.add_done_callback(self._ticks.discard)
+            # The scheduler's stop cancels this waiting, and would call it a fault of the tick.
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([running])
 
 
-def _survive(tick: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
-    """A tick that fails is logged; the next one comes all the same."""
 
+def _survive(tick: Callable[[], Awaitable[None]]) -> Callable[[], Coroutine[Any, Any, None]]:
     async def survived() -> None:
         try:
             await tick()

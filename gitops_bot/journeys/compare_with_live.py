@@ -88,6 +88,7 @@ async def _row(
         live_objects=live,
         absent=absent,
         arriving=arriving,
+        noise=eyes.noise,
         reason=candidate.because,
     )
     # Thousands of objects take seconds to read and compare: not on the event loop.

@@ -17,6 +17,7 @@ from gitops_bot.models.kustomizations import ClusterSnapshot
 from gitops_bot.models.reports import ClusterReport, Finding, KustomizationReport, RowState, Severity, Verdict
 from gitops_bot.models.tree import Tree
 from gitops_bot.rules.affected import Candidate, Surroundings, fed_by
+from gitops_bot.rules.noise import without_noise
 from gitops_bot.rules.verdict import cluster_verdict
 
 log = telemetry.logger(__name__)
@@ -65,7 +66,8 @@ async def _look(
         # It touches this cluster, and what it does there is not known: that has to be said.
         log.warning("could not compare with a cluster", cluster=cluster.name, reason=str(error))
         return _only_named(cluster.name, candidates, Verdict.INCOMPLETE, _unreached(cluster.name, error))
-    return ClusterReport(cluster.name, cluster_verdict(rows), rows=rows)
+    # The verdict is of everything: what is switched off may be left out, not made undone.
+    return ClusterReport(cluster.name, cluster_verdict(rows), rows=without_noise(rows, eyes.noise))
 
 
 async def _applied_trees(

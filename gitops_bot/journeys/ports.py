@@ -27,6 +27,7 @@ from gitops_bot.models.pull_requests import (
 )
 from gitops_bot.models.records import Decision, Effect, PullRequestRecord, StoredClick, StoredReport
 from gitops_bot.models.tree import Merge, Tree
+from gitops_bot.rules.noise import NoisePolicy
 from gitops_bot.rules.trust import TrustPolicy
 
 
@@ -280,6 +281,7 @@ class Eyes:
     shared: SharedRuns
     review: ReviewSettings
     trust: TrustPolicy
+    noise: NoisePolicy
     # Where GitHub's pages are: sources in the cluster are recognised by it.
     github_url: str
     # Gives the present moment, aware, UTC.

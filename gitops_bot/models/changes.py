@@ -111,6 +111,8 @@ class FieldChange:
     before: str
     after: str
     origin: Origin
+    # The setting that switches it off, until it is taken out and counted; "" in every report.
+    hidden_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -127,3 +129,51 @@ class ResourceChange:
     # Deleted: what a person wants to know of it (replicas, volumes, hosts).
     facts: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class ContentVersion:
+    """What a chart, or an artifact, is taken from at one side; texts of a pull request, "" where nothing is said.
+
+    ``link`` is a page about it: an https address made of the source's own, or "".
+    """
+
+    chart: str = ""
+    version: str = ""
+    source: ObjectReference | None = None
+    url: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class ContentChange:
+    """Something that Flux renders in the cluster only, and that nobody rendered here: its content is not in the report.
+
+    ``object`` is the HelmRelease, or the source of one that no HelmRelease known here uses. ``before``
+    and ``after`` are None where there is none; ``what`` names what changes, one thing an item (``values``,
+    ``HelmRepository/apps/charts: spec.url``).
+    """
+
+    object: ObjectReference
+    what: tuple[str, ...]
+    before: ContentVersion | None
+    after: ContentVersion | None
+    # namespace/name of the Kustomization that applies it, where that is not the row's own.
+    applied_by: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SealedChange:
+    """A file that SOPS encrypted and that changes: the names of its keys, never a value.
+
+    ``changed`` holds keys with another ciphertext: another value, or the same one encrypted anew.
+    ``object`` is None for a file that is no Kubernetes object.
+    """
+
+    path: str
+    object: ObjectReference | None = None
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from gitops_bot.models.changes import ResourceChange
+from gitops_bot.models.changes import ContentChange, ResourceChange, SealedChange
 from gitops_bot.models.kustomizations import KustomizationId, ObjectReference
 from gitops_bot.models.pull_requests import PullRequest
 from gitops_bot.models.rights import Right
@@ -80,6 +80,17 @@ class Finding:
     risk: bool = False
     # Rights that the diff identity lacked: a rule is made of them, ready to paste.
     lacks: tuple[Right, ...] = ()
+    # Works, and is dangerous: one of models/risks.py.
+    risk: bool = False
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """How much of a row one setting hides; ``setting`` is its name, such as ``noise.fields[0]``."""
+
+    setting: str
+    fields: int = 0
+    objects: int = 0
 
 
 @dataclass(frozen=True)
@@ -94,6 +105,27 @@ class KustomizationReport:
     changes: tuple[ResourceChange, ...] = ()
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    # What people switched off, by setting.
+    hidden: tuple[Hidden, ...] = ()
+    # What changes and was not rendered: HelmReleases and their sources.
+    contents: tuple[ContentChange, ...] = ()
+    # Encrypted files that change; Flux shows nothing of them.
+    sealed: tuple[SealedChange, ...] = ()
+
+    @property
+    def unseen(self) -> bool:
+        """Whether something changes whose content is not in the report."""
+        return bool(self.contents or self.sealed)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A Kustomization that the repository may feed in a way that cannot be followed; it is named, no more."""
+
+    id: KustomizationId
+    reason: str
+    # A merge may bring it something at once; False: only a later act does, such as a new tag.
+    at_once: bool = True
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from gitops_bot.models.reports import Finding, KustomizationReport, RowState, Se
 from gitops_bot.rules.deletions import Deletions, Evidence, pruned, removed_with
 from gitops_bot.rules.failures import Arriving, Situation, run_findings
 from gitops_bot.rules.looks import Look, Side, look_at, problems
+from gitops_bot.rules.noise import NOTHING, NoisePolicy
 from gitops_bot.rules.objects import UnreadableRenderError
 from gitops_bot.rules.origins import ORIGINS_BY_WEIGHT
 from gitops_bot.rules.verdict import has_effect
@@ -49,6 +50,8 @@ class ComparisonInputs:
     # Objects that were looked for in the cluster and are not there.
     absent: frozenset[ObjectReference] = frozenset()
     arriving: Arriving = field(default_factory=Arriving)
+    # What people switched off: marked here, taken out by without_noise once the verdict is known.
+    noise: NoisePolicy = NOTHING
     # Why it was looked at; goes into the report.
     reason: str = ""
 
@@ -133,6 +136,7 @@ def _compared(row: KustomizationReport, inputs: ComparisonInputs, side: Side) ->
         inputs.live_objects,
         inputs.absent,
         _recreated(refused, result),
+        inputs.noise,
     )
     changes = []
     for reference in dict.fromkeys([*result.objects, *base.objects]):

@@ -14,7 +14,7 @@ type of a Service), so it belongs to the pull request.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,18 +61,31 @@ class _Found:
     path: Path
     entry: Entry
     origin: Origin
+    hidden_by: str = ""
 
 
-def field_changes(base: View, result: View, applied: View | None, shape: Shape) -> tuple[FieldChange, ...]:
-    """Return the fields of an object that exists in the cluster and in the result, the weightiest first."""
+def _nothing_hidden(_: Path) -> str:
+    return ""
+
+
+def field_changes(
+    base: View,
+    result: View,
+    applied: View | None,
+    shape: Shape,
+    hidden_by: Callable[[Path], str] = _nothing_hidden,
+) -> tuple[FieldChange, ...]:
+    """Return the fields of an object that exists in the cluster and in the result, the weightiest first.
+
+    ``hidden_by`` names the setting that switches a field off, "" for none: such fields are marked.
+    """
     found = []
     for path in _candidates(base, result, shape):
         origin = field_origin(path, base, result, applied, shape)
         entry = result.expansion.about(path) if result.known else None
         if origin is not None:
-            found.append(
-                _Found(path, entry or base.expansion.about(path) or _by_renders(path, base, result, shape), origin)
-            )
+            entry = entry or base.expansion.about(path) or _by_renders(path, base, result, shape)
+            found.append(_Found(path, entry, origin, hidden_by(path)))
     changes = list(_shown(found, base, result))
     return tuple(sorted(changes, key=lambda change: ORIGINS_BY_WEIGHT.index(change.origin)))
 
@@ -166,18 +179,19 @@ def _shown(found: list[_Found], base: View, result: View) -> Iterator[FieldChang
     for item in found:
         source = item.entry.source
         others = parts[id(source)]
-        if source is None or len(others) < sizes[id(source)] or len({other.origin for other in others}) > 1:
-            yield _change(_dotted(item.path), item.entry, item.origin)
+        mixed = len({(other.origin, other.hidden_by) for other in others}) > 1
+        if source is None or len(others) < sizes[id(source)] or mixed:
+            yield _change(_dotted(item.path), item.entry, item)
         elif others[0] is item:
-            yield _change(source.path, Entry(source.headline, source.removed, source.added, source), item.origin)
+            yield _change(source.path, Entry(source.headline, source.removed, source.added, source), item)
 
 
 def _dotted(path: Path) -> str:
     return ".".join(path[:-1] if path[-1:] == (ORDER,) else path)
 
 
-def _change(path: str, entry: Entry, origin: Origin) -> FieldChange:
-    if origin in _SETTLED:
+def _change(path: str, entry: Entry, found: _Found) -> FieldChange:
+    if found.origin in _SETTLED:
         # Live stays as it is: the entry comes from the base's diff, whose left side is live.
-        return FieldChange(path, _SETTLED[origin], entry.before, entry.before, origin)
-    return FieldChange(path, entry.headline, entry.before, entry.after, origin)
+        return FieldChange(path, _SETTLED[found.origin], entry.before, entry.before, found.origin, found.hidden_by)
+    return FieldChange(path, entry.headline, entry.before, entry.after, found.origin, found.hidden_by)

@@ -6,6 +6,7 @@ have and the cluster has not is *drift* (gone by hand) or *pending* (never appli
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from gitops_bot.models.changes import FieldChange, Operation, Origin, ResourceChange
@@ -13,6 +14,7 @@ from gitops_bot.models.kustomizations import ObjectReference
 from gitops_bot.models.reports import Finding
 from gitops_bot.rules.fields import Shape, same
 from gitops_bot.rules.looks import Look, not_understood
+from gitops_bot.rules.noise import NOTHING, NoisePolicy
 from gitops_bot.rules.objects import body_of, marked
 from gitops_bot.rules.origins import View, field_changes, moved, weightiest
 from gitops_bot.rules.takeover import losses, with_losses
@@ -35,6 +37,7 @@ class Judge:
     absent: frozenset[ObjectReference] = frozenset()
     # The references that spec.force or the annotation lets Flux delete and make anew.
     recreated: frozenset[ObjectReference] = frozenset()
+    noise: NoisePolicy = NOTHING
 
     def judge(self, reference: ObjectReference) -> tuple[ResourceChange | None, tuple[Finding, ...]]:
         """Return what happens to one object that is rendered somewhere; deletions are told elsewhere."""
@@ -157,7 +160,8 @@ def _silent(view: View) -> View:
 
 
 def _changed(case: _Case, state: str) -> ResourceChange | None:
-    fields = field_changes(case.base, case.result, case.applied, case.shape)
+    hidden_by = partial(case.judge.noise.hides_field, case.reference, shape=case.shape)
+    fields = field_changes(case.base, case.result, case.applied, case.shape, hidden_by)
     notes = [_NOT_COMPARED] if state == "unknown" else []
     notes += [_MOVED] if moved(case.base, case.result, case.shape) else []
     if case.base.value is None:

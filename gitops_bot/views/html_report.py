@@ -13,6 +13,7 @@ from gitops_bot.views.lines import Mark, foreign_changes, indented, object_lines
 from gitops_bot.views.summary import (
     Tally,
     headline,
+    hidden_words,
     remarks,
     row_sign,
     sentence,
@@ -110,6 +111,7 @@ def _row(identifier: str, row: KustomizationReport, *, opened: bool) -> dict[str
         "path": clean_line(row.path),
         "reason": clean_line(row.reason),
         "notes": [clean_line(note) for note in row.notes],
+        "hidden": hidden_words(counts),
         "findings": [_finding(finding) for finding in row.findings],
         "own": [_object(change) for change in own_changes(row)],
         "foreign": [_object(change) for change in foreign],

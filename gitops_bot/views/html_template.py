@@ -102,6 +102,7 @@ PAGE = """<!doctype html>
 <div class="inside">
 <p class="faint">{{ row.path }}{% if row.reason %}, looked at because: {{ row.reason }}{% endif %}</p>
 {%- for note in row.notes %}<p>{{ note }}</p>{% endfor %}
+{%- if row.hidden %}<p class="faint">{{ row.hidden }}.</p>{% endif %}
 {%- for finding in row.findings %}{{ show_finding(finding) }}{% endfor %}
 {%- for object in row.own %}{{ show_object(object) }}{% endfor %}
 {%- if row.foreign %}

@@ -90,6 +90,9 @@ def _row(row: KustomizationReport) -> dict[str, Any]:
         "notes": list(row.notes),
         "findings": [_finding(finding) for finding in row.findings],
         "changes": [_change(change) for change in row.changes],
+        "hidden": [
+            {"setting": hidden.setting, "fields": hidden.fields, "objects": hidden.objects} for hidden in row.hidden
+        ],
     }
 
 
@@ -174,6 +177,9 @@ def schema() -> dict[str, Any]:
             "incomplete": flag,
         },
     )
+    hidden = _shape(
+        "What one setting of the operator leaves out.", {"setting": text, "fields": number, "objects": number}
+    )
     row = _shape(
         "One Kustomization that the pull request touches.",
         {
@@ -182,6 +188,7 @@ def schema() -> dict[str, Any]:
             "notes": texts,
             "findings": findings,
             "changes": {"type": "array", "items": {"$ref": "#/$defs/change"}},
+            "hidden": {"type": "array", "items": hidden},
         },
     )
     cluster = _shape(

@@ -16,10 +16,13 @@ from gitops_bot.models.reports import (
     Verdict,
 )
 from gitops_bot.rules.cleaning import has_hidden_characters
+from gitops_bot.views.text import and_more
 from gitops_bot.views.words import DESTROYS, ORIGINS, ROW_STATES, VERDICTS, join, plural
 
 # Origins that the merge itself brings to the cluster; the others are folded and counted.
 OWN = frozenset({Origin.PULL_REQUEST, Origin.UNDONE})
+# Names of settings in one sentence.
+_SETTINGS = 4
 _DESTRUCTIVE = frozenset({Operation.DELETE, Operation.RECREATE})
 _SEVERITIES = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
 _OPERATIONS = (Operation.DELETE, Operation.RECREATE, Operation.CHANGE, Operation.CREATE, Operation.SKIP)
@@ -48,6 +51,9 @@ class Tally:
     hidden: Counter[Operation] = field(default_factory=Counter)
     # Objects that something happens to only when a suspended Kustomization is resumed.
     on_resume: Counter[Operation] = field(default_factory=Counter)
+    # What people switched off: fields and objects, by setting.
+    off_fields: Counter[str] = field(default_factory=Counter)
+    off_objects: Counter[str] = field(default_factory=Counter)
 
     @property
     def objects(self) -> int:
@@ -106,6 +112,9 @@ def tally_row(row: KustomizationReport) -> Tally:
 
 
 def _count(row: KustomizationReport, result: Tally) -> None:
+    for hidden in row.hidden:
+        result.off_fields[hidden.setting] += hidden.fields
+        result.off_objects[hidden.setting] += hidden.objects
     operations = result.on_resume if row.state is RowState.SUSPENDED else result.operations
     for change in row.changes:
         if change.operation is Operation.SKIP or is_own(change):
@@ -158,7 +167,17 @@ def remarks(counts: Tally) -> list[str]:
         said.append(f"Taken back before it was ever applied: {plural(number, 'object')}.")
     if number := counts.operations[Operation.SKIP]:
         said.append(f"Left alone by Flux, so not reviewed: {plural(number, 'object')}.")
+    if words := hidden_words(counts):
+        said.append(f"{words}.")
     return said
+
+
+def hidden_words(counts: Tally) -> str:
+    """Say how much people switched off, and where: "Hidden by your settings: 2 fields (noise.fields[0])"; or ""."""
+    known = [(counts.off_fields.total(), "field"), (counts.off_objects.total(), "object")]
+    parts = [plural(number, noun) for number, noun in known if number]
+    settings = sorted({*counts.off_fields, *counts.off_objects})
+    return f"Hidden by your settings: {join(parts)} ({and_more(settings, _SETTINGS)})" if parts else ""
 
 
 def headline(verdict: Verdict, counts: Tally) -> str:
@@ -172,7 +191,10 @@ def headline(verdict: Verdict, counts: Tally) -> str:
         return f"Incomplete: {said}, as far as could be seen" if said else "Incomplete"
     if verdict is Verdict.NO_EFFECT:
         return "No effect on what runs"
-    return said[0].upper() + said[1:] if said else "Nothing changes at once"
+    if said:
+        return said[0].upper() + said[1:]
+    hidden = counts.off_fields.total() + counts.off_objects.total()
+    return "Nothing changes but what your settings hide" if hidden else "Nothing changes at once"
 
 
 def sign(verdict: Verdict, counts: Tally) -> str:

@@ -14,7 +14,18 @@ from rich.text import Text
 from gitops_bot.models.reports import ClusterReport, Finding, KustomizationReport, Report, RowState, Severity, Verdict
 from gitops_bot.rules.cleaning import clean, clean_line
 from gitops_bot.views.lines import Line, Mark, Measure, foreign_changes, indented, object_lines, own_changes
-from gitops_bot.views.summary import Group, groups, headline, remarks, row_sign, sentence, sign, tally, tally_row
+from gitops_bot.views.summary import (
+    Group,
+    groups,
+    headline,
+    hidden_words,
+    remarks,
+    row_sign,
+    sentence,
+    sign,
+    tally,
+    tally_row,
+)
 from gitops_bot.views.text import and_more, short_commit
 from gitops_bot.views.words import ORIGINS, ROW_STATES, SEVERITIES, as_of, plural, progress, verdict_words
 
@@ -106,6 +117,8 @@ def _group(group: Group, *, detailed: bool, full: bool) -> list[RenderableType]:
         parts.append(Text(f"   the same in {clean_line(and_more(others, _PLACES))}", style="dim"))
     details = [*row.notes, *([row.reason] if row.reason and (full or not row.changes) else [])]
     parts += [Text(f"   {clean_line(said)}", style="dim", overflow="fold") for said in details]
+    if (words := hidden_words(counts)) and full:
+        parts.append(Text(f"   {words}", style="dim", overflow="fold"))
     parts += [_finding(finding) for finding in row.findings]
     if full:
         return parts + _everything(row)

@@ -9,6 +9,7 @@ from gitops_bot.models.pull_requests import PullRequest, Repository
 from gitops_bot.models.reports import (
     ClusterReport,
     Finding,
+    Hidden,
     KustomizationReport,
     Report,
     RowState,
@@ -303,6 +304,14 @@ def shared_base_report(kustomizations: int = 40) -> Report:
     return report(ClusterReport("production", Verdict.CHANGES, rows), pull=pull_request(15, "proxy 3.2 everywhere"))
 
 
+def quiet_report() -> Report:
+    """Some of it is switched off, all of one Kustomization."""
+    hidden = (Hidden("noise.fields[0]", fields=3), Hidden("noise.kinds[1]", objects=1))
+    some = replace(shop_row(), hidden=hidden)
+    all_of_it = row("playground", hidden=(Hidden("noise.kustomizations[0]", objects=4),))
+    return report(ClusterReport("production", Verdict.CHANGES, (some, all_of_it)), pull=pull_request(17, "Quieter"))
+
+
 def hostile_report() -> Report:
     """Text that tries to be more than text, in every place that a pull request can write to."""
     evil = (
@@ -336,5 +345,6 @@ SAMPLES = {
     "every-state": every_state_report,
     "shared-base": shared_base_report,
     "large": large_report,
+    "quiet": quiet_report,
     "hostile": hostile_report,
 }

@@ -171,3 +171,16 @@ def test_long_values_are_counted_not_dropped() -> None:
     shown = object_lines(samples.created("ConfigMap", "c", body), Measure(value_lines=8))
     assert len(shown) == 10
     assert shown[-1].text == "… 22 more lines"
+
+
+def test_what_is_switched_off_is_counted() -> None:
+    report = samples.quiet_report()
+    assert remarks(tally(report.clusters))[-1] == (
+        "Hidden by your settings: 3 fields and 5 objects (noise.fields[0], noise.kinds[1], noise.kustomizations[0])."
+    )
+
+
+def test_what_only_settings_hide_is_still_a_change() -> None:
+    report = samples.quiet_report()
+    counts = tally_row(report.clusters[0].rows[1])
+    assert headline(Verdict.CHANGES, counts) == "Nothing changes but what your settings hide"
