@@ -3,9 +3,10 @@
 Flags and exit codes: https://github.com/fluxcd/flux2/blob/v2.9.5/cmd/flux/diff_kustomization.go
 """
 
+import json
 import re
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gitops_bot.flux.process import Ended, Stopped
@@ -62,11 +63,18 @@ def arguments(operation: str, kustomization: Kustomization, folder: RunFolder, l
     ]
 
 
-def kustomization_file(kustomization: Kustomization, variables: Mapping[str, str], *, lacking: bool) -> dict[str, Any]:
+def kustomization_file(
+    kustomization: Kustomization,
+    variables: Mapping[str, str],
+    *,
+    lacking: bool,
+    left_out: Sequence[tuple[str, str]] = (),
+) -> dict[str, Any]:
     """Write the object that flux is given: the spec, with the variables put in and nothing left to look up.
 
     ``decryption`` goes because flux cannot decrypt here, and must not try. ``lacking``: some variables
     were not looked up, so that a reference must fail even if there is no variable at all.
+    ``left_out``: (group, kind) of objects that are marked so that a diff skips them, as a person may do in git.
     """
     spec = {key: value for key, value in kustomization.spec.items() if key not in {"decryption", "kubeConfig"}}
     after = spec.get("postBuild")
@@ -74,7 +82,18 @@ def kustomization_file(kustomization: Kustomization, variables: Mapping[str, str
         kept = {key: value for key, value in after.items() if key not in {"substitute", "substituteFrom"}}
         kept |= {"substitute": dict(variables)} if variables else {}
         spec["postBuild"] = kept | ({"substituteStrategy": "Always"} if lacking else {})
+    if left_out:
+        patches = spec.get("patches")
+        spec["patches"] = [*(patches if isinstance(patches, list) else ()), *map(_skipping, left_out)]
     return _object(kustomization, spec)
+
+
+def _skipping(kind: tuple[str, str]) -> dict[str, Any]:
+    """Write a patch that marks every object of a kind. Its own kind and name do not matter beside the target."""
+    mark = {"metadata": {"name": "any", "annotations": {"kustomize.toolkit.fluxcd.io/reconcile": "disabled"}}}
+    # Both are patterns for kustomize, which anchors them.
+    target = {name: re.escape(text) for name, text in zip(("group", "kind"), kind, strict=True) if text}
+    return {"target": target, "patch": json.dumps({"apiVersion": "v1", "kind": kind[1], **mark})}
 
 
 def file_without_variables(kustomization: Kustomization) -> dict[str, Any]:

@@ -73,6 +73,8 @@ class Job:
     operation: str
     tree: str
     kustomization: Kustomization
+    # (group, kind) of objects that flux must not look at in a diff, for want of a right.
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,7 @@ def encode(message: Message) -> bytes:
         case Job():
             body = {"number": message.number, "operation": message.operation, "tree": message.tree}
             body["kustomization"] = _brief(message.kustomization)
+            body["left_out"] = message.left_out
         case Look():
             wanted = [[version, one.kind, one.namespace, one.name, one.group] for version, one in message.objects]
             body = {"number": message.number, "objects": wanted, "kustomization": _brief(message.kustomization)}
@@ -181,7 +184,13 @@ _READERS: Mapping[str, Callable[[dict[str, Any]], Message]] = {
     "TreeListing": lambda body: TreeListing(
         body["name"], body["files"], tuple(body["oversized"]), tuple(body["links"])
     ),
-    "Job": lambda body: Job(body["number"], body["operation"], body["tree"], _kustomization(body["kustomization"])),
+    "Job": lambda body: Job(
+        body["number"],
+        body["operation"],
+        body["tree"],
+        _kustomization(body["kustomization"]),
+        tuple((group, kind) for group, kind in body.get("left_out", ())),
+    ),
     "Answer": _answer,
     "Look": _look,
     "Sight": lambda body: Sight(

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from gitops_bot import telemetry
@@ -61,9 +61,14 @@ class Session:
         """Render (``flux build kustomization``): ``text`` is YAML documents, redacted with keyed placeholders."""
         return await self._do("build", kustomization, tree)
 
-    async def diff(self, kustomization: Kustomization, tree: str) -> FluxOutcome:
-        """Compare with the live cluster (``flux diff kustomization``): ``text`` is dyff's, redacted."""
-        return await self._do("diff", kustomization, tree)
+    async def diff(
+        self, kustomization: Kustomization, tree: str, *, left_out: Collection[tuple[str, str]] = ()
+    ) -> FluxOutcome:
+        """Compare with the live cluster (``flux diff kustomization``): ``text`` is dyff's, redacted.
+
+        ``left_out``: (group, kind) of objects that flux is told to skip.
+        """
+        return await self._do("diff", kustomization, tree, left_out)
 
     async def close(self) -> None:
         """End the runner's input: it stops every run and goes. Whoever still waits is told."""
@@ -91,9 +96,12 @@ class Session:
         found = {references[place]: value for place, value in seen.found.items()}
         return found, frozenset(references[place] for place in seen.absent)
 
-    async def _do(self, operation: str, kustomization: Kustomization, tree: str) -> FluxOutcome:
+    async def _do(
+        self, operation: str, kustomization: Kustomization, tree: str, left_out: Collection[tuple[str, str]] = ()
+    ) -> FluxOutcome:
+        kinds = tuple(sorted(left_out))
         async with self._slots:
-            answer = await self._ask(lambda number: protocol.Job(number, operation, tree, kustomization))
+            answer = await self._ask(lambda number: protocol.Job(number, operation, tree, kustomization, kinds))
         if not isinstance(answer, protocol.Answer):
             raise RunnerError("The runner answered with something else than was asked for.")
         telemetry.flux_seconds.labels(operation).observe(answer.outcome.seconds)

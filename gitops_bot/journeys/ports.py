@@ -4,7 +4,7 @@ Each door implements one or two of these; a journey never imports a door. Every 
 raise the errors of its outside system (see errors.py) and nothing else.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +26,7 @@ from gitops_bot.models.pull_requests import (
     Review,
 )
 from gitops_bot.models.records import Decision, Effect, PullRequestRecord, StoredClick, StoredReport
+from gitops_bot.models.rights import Granted, Right, ServedKind
 from gitops_bot.models.tree import Merge, Tree
 from gitops_bot.rules.noise import NoisePolicy
 from gitops_bot.rules.trust import TrustPolicy
@@ -123,6 +124,37 @@ class Cluster(Protocol):
         """A token of the *diff* ServiceAccount (TokenRequest, ten minutes), shared while fresh enough."""
         ...
 
+    async def served_kinds(self) -> Mapping[tuple[str, str], ServedKind]:
+        """Every kind of the cluster, by (group, kind), as of a minute ago at most."""
+        ...
+
+    async def diff_lacks(self, rights: Iterable[Right]) -> frozenset[Right]:
+        """Those of these rights that the *diff* identity does not have, as of a minute ago at most."""
+        ...
+
+    async def user_lacks(self, user: str, rights: Iterable[Right]) -> frozenset[Right]:
+        """The same for a user or ServiceAccount (``system:serviceaccount:NAMESPACE:NAME``)."""
+        ...
+
+    async def diff_granted(self, namespace: str) -> Granted:
+        """The rules of the *diff* identity in a namespace, those for the whole cluster included."""
+        ...
+
+    @property
+    def diff_service_account(self) -> str:
+        """``namespace/name`` of the *diff* identity."""
+        ...
+
+    @property
+    def default_service_account(self) -> str:
+        """The account that Flux uses where a Kustomization names none; "" when that is its own."""
+        ...
+
+    @property
+    def missing_kinds(self) -> frozenset[str]:
+        """Kinds of Flux that the cluster did not know at the last snapshot: ``Bucket (buckets.source.…)``."""
+        ...
+
     async def guard_is_proved(self) -> bool:
         """Whether a real write of the *diff* identity is refused by the guard; proved at start and every hour."""
         ...
@@ -139,8 +171,13 @@ class FluxSession(Protocol):
         """Render (``flux build kustomization``): ``text`` is YAML documents, redacted with keyed placeholders."""
         ...
 
-    async def diff(self, kustomization: Kustomization, tree: str) -> FluxOutcome:
-        """Compare with the live cluster (``flux diff kustomization``): ``text`` is dyff's, redacted."""
+    async def diff(
+        self, kustomization: Kustomization, tree: str, *, left_out: Collection[tuple[str, str]] = ()
+    ) -> FluxOutcome:
+        """Compare with the live cluster (``flux diff kustomization``): ``text`` is dyff's, redacted.
+
+        ``left_out``: (group, kind) of objects that flux is told to skip.
+        """
         ...
 
     async def live_objects(self, kustomization: Kustomization, wanted: Mapping[ObjectReference, str]) -> LiveObjects:

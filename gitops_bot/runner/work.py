@@ -111,7 +111,9 @@ class Workshop:
     async def _do(self, job: Job) -> FluxOutcome:
         prepared = await self._prepare(job)
         variables = prepared.variables
-        file = command.kustomization_file(job.kustomization, variables.values, lacking=bool(variables.notes))
+        file = command.kustomization_file(
+            job.kustomization, variables.values, lacking=bool(variables.notes), left_out=job.left_out
+        )
         with run_folder(self._folder, self._opening, file) as folder:
             ended = await self._run(job.operation, prepared, folder)
         outcome = command.read_outcome(job.operation, ended, self._opening.limits)
