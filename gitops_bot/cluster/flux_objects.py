@@ -10,6 +10,9 @@ Json = Mapping[str, Any]
 
 KUSTOMIZE_GROUP = "kustomize.toolkit.fluxcd.io"
 SOURCE_GROUP = "source.toolkit.fluxcd.io"
+# What `flux push artifact --source` writes.
+# https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md
+_ORIGIN = "org.opencontainers.image.source"
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ def read_source(kind: str, item: Json) -> Source:
         name=str(metadata.get("name") or ""),
         spec=_mapping(item.get("spec")),
         revision=str(_mapping(status.get("artifact")).get("revision") or ""),
+        origin=_texts(_mapping(status.get("artifact")).get("metadata")).get(_ORIGIN, ""),
         ready=ready,
         ready_message=message,
     )

@@ -80,7 +80,7 @@ def _put_together(known: Candidate | None, candidate: Candidate) -> Candidate:
         main,
         always_compare=main.always_compare or other.always_compare,
         reads_changed_values=main.reads_changed_values or other.reads_changed_values,
-        sealed=main.sealed or other.sealed,
+        sealed_changes=main.sealed_changes or other.sealed_changes,
     )
 
 

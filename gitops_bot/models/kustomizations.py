@@ -87,6 +87,13 @@ class Source:
     revision: str = ""
     ready: bool | None = None
     ready_message: str = ""
+    # Address of the repository that an OCI artifact says it was made of; "" when it does not say.
+    origin: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """(kind, namespace, name): what ``Kustomization.source`` names."""
+        return self.kind, self.namespace, self.name
 
 
 @dataclass(frozen=True)

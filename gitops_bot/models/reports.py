@@ -80,8 +80,6 @@ class Finding:
     risk: bool = False
     # Rights that the diff identity lacked: a rule is made of them, ready to paste.
     lacks: tuple[Right, ...] = ()
-    # Works, and is dangerous: one of models/risks.py.
-    risk: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,6 +135,14 @@ class ClusterReport:
     rows: tuple[KustomizationReport, ...] = ()
     # Of the cluster as a whole: unreachable, a missing right, the branches conflict.
     findings: tuple[Finding, ...] = ()
+    # Never a reason for a message by itself.
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def complete_without_a_person(self) -> bool:
+        """Whether a gate may rely on it: everything was looked at, rendered and seen."""
+        unseen = any(row.unseen for row in self.rows) or any(left_out.at_once for left_out in self.left_out)
+        return self.verdict.complete and not unseen
 
 
 @dataclass(frozen=True)
@@ -155,3 +161,8 @@ class Report:
         """The verdict that matters most among the clusters."""
         found = {cluster.verdict for cluster in self.clusters}
         return next((verdict for verdict in VERDICTS_BY_WEIGHT if verdict in found), Verdict.NO_EFFECT)
+
+    @property
+    def complete_without_a_person(self) -> bool:
+        """Whether a gate may rely on it: in every cluster everything was looked at, rendered and seen."""
+        return all(cluster.complete_without_a_person for cluster in self.clusters)

@@ -13,16 +13,19 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from gitops_bot.models.changes import SealedChange
 from gitops_bot.models.kustomizations import Kustomization, KustomizationId, ObjectReference, Source
 from gitops_bot.models.tree import Tree
 from gitops_bot.rules.artifact import IGNORE_FILE
 from gitops_bot.rules.closure import Closure
 from gitops_bot.rules.consequences import ChildChange, reads
-from gitops_bot.rules.feeds import Fed, NotLookedAt, fed_by, not_reviewable, watched_repositories
+from gitops_bot.rules.feeds import ArtifactOrigin, Fed, NotLookedAt, fed_by, not_reviewable, watched_repositories
 from gitops_bot.rules.packed_trees import PackedTrees, Side
+from gitops_bot.rules.sealed_files import sealed_changes
 
 __all__ = [
     "AffectedKustomization",
+    "ArtifactOrigin",
     "Candidate",
     "Fed",
     "NotLookedAt",
@@ -35,7 +38,6 @@ __all__ = [
     "watched_repositories",
 ]
 
-_SEALED = b"ENC[AES256_GCM,"
 _SHOWN = 3
 
 
@@ -87,8 +89,14 @@ class Candidate:
     spec_changed: bool = False
     always_compare: bool = False
     reads_changed_values: bool = False
-    sealed: bool = False
+    # Encrypted files among those that it is built from which change.
+    sealed_changes: tuple[SealedChange, ...] = ()
     obstacle: str = ""
+
+    @property
+    def sealed(self) -> bool:
+        """Whether an encrypted file changes: flux masks what it holds, so equal renders prove nothing."""
+        return bool(self.sealed_changes)
 
     @property
     def either(self) -> Kustomization:
@@ -140,14 +148,19 @@ class Surroundings:
         """
         self.fed = fed
         self.packed = packed or PackedTrees(base, result, changed)
-        for source in fed.sources.values():
-            self.packed.name("base", source.spec)
-            self.packed.name("result", source.spec)
+        for key in fed.sources:
+            self.tree_of("base", key)
+            self.tree_of("result", key)
 
     @property
     def trees(self) -> Mapping[str, Tree]:
         """The trees by the names that candidates use, as flux should see them."""
         return self.packed.trees
+
+    def tree_of(self, side: Side, source: tuple[str, str, str]) -> str:
+        """Give the name of the tree that a source (kind, namespace, name) holds; "" when it is not fed from here."""
+        known = self.fed.sources.get(source)
+        return self.packed.name(side, known.spec, self.fed.roots.get(source, "")) if known else ""
 
     def candidates(self) -> tuple[Candidate, ...]:
         """Find the Kustomizations of the cluster in whose closure something changes."""
@@ -215,9 +228,13 @@ class Surroundings:
 
     def _finished(self, candidate: Candidate) -> Candidate:
         touched, _ = self._touched(candidate)
-        sealed = self._is_sealed(candidate, touched)
+        trees = [self.packed.tree(tree) for tree in (candidate.base_tree, candidate.result_tree)]
+        sealed = sealed_changes(touched, *trees)
         return replace(
-            candidate, sealed=sealed, always_compare=sealed, spec_changed=candidate.reason is Reason.SPEC_CHANGED
+            candidate,
+            sealed_changes=sealed,
+            always_compare=bool(sealed),
+            spec_changed=candidate.reason is Reason.SPEC_CHANGED,
         )
 
     def _built(
@@ -253,12 +270,11 @@ class Surroundings:
         if kustomization is None:
             return "", ""
         kind, namespace, name = kustomization.source
-        source = self.fed.sources.get((namespace, name)) if kind == "GitRepository" else None
-        if source is None and (kind, namespace, name) in more:
+        tree = self.tree_of(side, kustomization.source)
+        if not tree and (kind, namespace, name) in more:
             return "", f"its source {kind} {namespace}/{name} comes or changes with this pull request"
-        if source is None:
+        if not tree:
             return "", f"its files come from {kind or 'no source'} {namespace}/{name}, not from this branch"
-        tree = self.packed.name(side, source.spec)
         reason = self.packed.obstacle(tree)
         return tree, f"what its source packs cannot be reproduced: {reason}" if reason else ""
 
@@ -291,11 +307,6 @@ class Surroundings:
             return "changes"
         before, after = (path in self.packed.tree(tree) for tree in (candidate.base_tree, candidate.result_tree))
         return {(True, False): "is removed", (False, True): "is added"}.get((before, after), "changes")
-
-    def _is_sealed(self, candidate: Candidate, touched: frozenset[str]) -> bool:
-        """Whether a changed file is encrypted: flux masks what it holds, so equal renders prove nothing."""
-        trees = [self.packed.tree(tree) for tree in (candidate.base_tree, candidate.result_tree)]
-        return any(_SEALED in tree.files.get(path, b"") for path in touched for tree in trees)
 
 
 def _ignoring(changes: frozenset[str], closures: Iterable[Closure]) -> set[str]:

@@ -189,7 +189,7 @@ def fed_offline(fleet: Fleet, remote_urls: Sequence[str]) -> Fed:
     matching = {
         key for key, source in known.items() if any(same_repository(source_address(source), url) for url in remote_urls)
     }
-    sources: dict[tuple[str, str], Source] = {}
+    sources: dict[tuple[str, str, str], Source] = {}
     fed, not_looked_at = [], []
     for kustomization in fleet.kustomizations:
         kind, namespace, name = kustomization.source
@@ -203,5 +203,5 @@ def fed_offline(fleet: Fleet, remote_urls: Sequence[str]) -> Fed:
             not_looked_at.append(NotLookedAt(kustomization, elsewhere(source, instead)))
         else:
             fed.append(kustomization)
-            sources[namespace, name] = source
+            sources[kind, namespace, name] = source
     return Fed(fleet.cluster, sources, tuple(fed), fleet.kustomizations, tuple(not_looked_at))

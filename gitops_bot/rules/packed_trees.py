@@ -32,13 +32,18 @@ class PackedTrees:
         self._indexes: dict[str, TreeIndex] = {}
         self._closures: dict[tuple[str, str, tuple[str, ...]], Closure] = {}
         self._obstacles: dict[str, str] = {}
+        self._roots: dict[str, str] = {}
         self._differing: dict[tuple[str, str], frozenset[str]] = {}
 
-    def name(self, side: Side, source_spec: Mapping[str, Any]) -> str:
-        """Give the name of the tree that a source packs at one side; sources that pack alike share it."""
-        name = f"{side}-{_packing_key(source_spec)}"
+    def name(self, side: Side, source_spec: Mapping[str, Any], root: str = "") -> str:
+        """Give the name of the tree that a source packs at one side; sources that pack alike share it.
+
+        ``root``: the folder that an artifact is made of; "" for all of the repository.
+        """
+        name = f"{side}-{_packing_key(source_spec, root)}"
         if name not in self._packed:
-            artifact = pack(self._trees[side], source_spec)
+            artifact = pack(_below(self._trees[side], root), source_spec)
+            self._roots[name] = root
             self._packed[name] = artifact.tree
             self._indexes[name] = TreeIndex(without_ignore_files(artifact.tree))
             self._obstacles[name] = artifact.reason
@@ -68,7 +73,9 @@ class PackedTrees:
     def differing(self, base_name: str, result_name: str) -> frozenset[str]:
         """Paths that differ between two packed trees; those that git names when the result is not known."""
         if not self.result_is_known:
-            return self._changed
+            root = self._roots.get(base_name or result_name, "")
+            start = f"{root}/" if root else ""
+            return frozenset(path.removeprefix(start) for path in self._changed if path.startswith(start))
         key = base_name, result_name
         if key not in self._differing:
             one, other = (self._packed[name] if name else Tree() for name in key)
@@ -76,7 +83,21 @@ class PackedTrees:
         return self._differing[key]
 
 
-def _packing_key(spec: Mapping[str, Any]) -> str:
+def _below(tree: Tree, root: str) -> Tree:
+    """Give a folder of a tree, with paths counted from it."""
+    if not root:
+        return tree
+    start = f"{root}/"
+    oversized, links = (
+        frozenset(path.removeprefix(start) for path in paths if path.startswith(start))
+        for paths in (tree.oversized, tree.links)
+    )
+    files = {path.removeprefix(start): content for path, content in tree.files.items() if path.startswith(start)}
+    return Tree(files, oversized, links)
+
+
+def _packing_key(spec: Mapping[str, Any], root: str) -> str:
     packing = {name: spec[name] for name in _PACKING if spec.get(name)}
+    packing |= {"root": root} if root else {}
     text = json.dumps(packing, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:8] if packing else "whole"

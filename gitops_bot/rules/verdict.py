@@ -23,7 +23,8 @@ def cluster_verdict(rows: Iterable[KustomizationReport], findings: Iterable[Find
         return Verdict.INCOMPLETE
     if any(has_effect(change) for row in rows for change in row.changes):
         return Verdict.CHANGES
-    if any(row.state in {RowState.NEW, RowState.REMOVED} for row in rows):
+    # An encrypted file, or a chart: something changes, though nobody can see what.
+    if any(row.unseen or row.state in {RowState.NEW, RowState.REMOVED} for row in rows):
         return Verdict.CHANGES
     return Verdict.NO_EFFECT
 

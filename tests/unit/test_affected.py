@@ -56,7 +56,7 @@ def kustomization(name: str, spec: Mapping[str, Any]) -> Kustomization:
 
 FED = Fed(
     "c",
-    {("flux-system", "fleet"): SOURCE},
+    {("GitRepository", "flux-system", "fleet"): SOURCE},
     known := tuple(kustomization(name, spec) for name, spec in KUSTOMIZATIONS.items() if name != "all"),
     known,
 )
@@ -160,7 +160,7 @@ def test_sources_that_pack_otherwise_have_trees_of_their_own() -> None:
 
 def test_what_a_source_includes_from_elsewhere_is_an_obstacle() -> None:
     source = Source("GitRepository", "flux-system", "fleet", {"include": [{"repository": {"name": "x"}}]})
-    fed = Fed("c", {("flux-system", "fleet"): source}, FED.kustomizations[:1])
+    fed = Fed("c", {("GitRepository", "flux-system", "fleet"): source}, FED.kustomizations[:1])
     [candidate] = around({"README.md": "other"}, fed).candidates()
     assert candidate.obstacle == (
         "what its source packs cannot be reproduced: spec.include copies files from other sources into it"

@@ -126,7 +126,7 @@ SNAPSHOT = ClusterSnapshot(
 def test_what_a_branch_feeds_and_what_cannot_be_said() -> None:
     fed = fed_by(SNAPSHOT, Repository("ACME", "Fleet"), "main", github_url=GITHUB)
     assert [known.id.name for known in fed.kustomizations] == ["own", "across", "remote"]
-    assert set(fed.sources) == {("apps", "fleet"), ("flux-system", "fleet")}
+    assert set(fed.sources) == {("GitRepository", "apps", "fleet"), ("GitRepository", "flux-system", "fleet")}
     assert {left.kustomization.id.name: left.reason for left in fed.not_looked_at} == {
         "tagged": "its source GitRepository apps/tagged follows tag v1, not a branch",
         "oci": "it is fed by OCIRepository apps/fleet, and what fills that is not known here",
