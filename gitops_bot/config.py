@@ -92,6 +92,8 @@ class SlackSettings(_Section):
     app_token_file: Path | None = None
     # The channel's id (C…), not its name: names change.
     channel: str = Field(pattern=r"^[CGD][A-Z0-9]{2,}$")
+    # Write to a channel that another organisation shares by Slack Connect: it reads what runs in the cluster.
+    allow_shared_channels: bool = False
 
     def read_bot_token(self) -> str:
         """Give the bot token (xoxb-…)."""
@@ -122,6 +124,8 @@ class TrustSettings(_Section):
     # Logins of GitHub Apps, such as renovate[bot]: GitHub's permissions know people only. Branches of the
     # repository itself only, never forks.
     apps: tuple[str, ...] = ()
+    # Post reports as comments in public repositories, where everybody reads what runs in the cluster.
+    allow_public_comments: bool = False
 
 
 class FluxSettings(_Section):
@@ -132,8 +136,20 @@ class FluxSettings(_Section):
     deadline: float = Field(default=120, gt=0)
     # Runs side by side. Each takes a core and some hundred megabytes at worst.
     concurrency: int = Field(default=4, ge=1, le=64)
-    # Bytes of memory for one run, enforced by the kernel.
-    memory_bytes: int = Field(default=6 << 30, ge=256 << 20)
+    # Bytes of address space for one run, enforced by the kernel. Below 1 GiB flux does not even start.
+    memory_bytes: int = Field(default=6 << 30, ge=1 << 30)
+    # Where the runner is (https://HOST:PORT). None: a child process of this one, which then needs ``binary``.
+    runner_url: str | None = Field(default=None, pattern=r"^https://[^/?#@]+/?$")
+    # What this process and the runner know each other by; never sent. One a line, the newest first, so that
+    # it can be replaced while both run.
+    runner_secret: SecretStr | None = None
+    runner_secret_file: Path | None = None
+    # Authority of the runner's certificate, PEM. None: its certificate is proved by the secret instead.
+    runner_ca_file: Path | None = None
+
+    def read_runner_secret(self) -> str:
+        """Give the secrets as they stand in the file; SettingsError names what is missing."""
+        return _read_secret("flux.runner_secret", self.runner_secret, self.runner_secret_file)
 
 
 class ReviewSettings(_Section):
@@ -167,6 +183,19 @@ class NoiseSettings(_Section):
     kustomizations: tuple[str, ...] = ()
     # Objects: fewer of one Kustomization that only drifted are left out. 0: all drift is shown.
     hide_drift_below: int = Field(default=0, ge=0)
+
+
+class StatusSettings(_Section):
+    """A commit status on GitHub for every open pull request and every commit of a merge queue."""
+
+    # Off: the token needs the right to write commit statuses, and nobody is told on GitHub before people click.
+    enabled: bool = False
+    # The context is this and the cluster's name: gitops-bot/production. Branch protection names it.
+    context: str = Field(default="gitops-bot", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    # The lightest risk that makes a complete report fail; off: risks are shown, and people decide.
+    fail_on_risk: Literal["off", "info", "warning", "critical"] = "off"
+    # What a report says that could not look at everything. neutral does not keep anybody from merging.
+    incomplete: Literal["failure", "pending", "neutral"] = "failure"
 
 
 class NetworkSettings(_Section):
@@ -254,6 +283,7 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     flux: FluxSettings = FluxSettings()
     review: ReviewSettings = ReviewSettings()
+    status: StatusSettings = StatusSettings()
     noise: NoiseSettings = NoiseSettings()
     network: NetworkSettings = NetworkSettings()
     web: WebSettings = WebSettings()
@@ -298,6 +328,7 @@ _EXAMPLES = {
     "watch.interval": "interval: 30",
     "slack": "slack: {channel: C0123456789, bot_token_file: /etc/gitops-bot/slack-bot-token}",
     "slack.channel": "channel: C0123456789   (the id, from the channel's details in Slack)",
+    "flux.runner_url": "runner_url: https://gitops-bot-runner:8443",
     "people": "people: {U0123456789: octocat}",
     "log.level": "level: INFO",
     "log.format": "format: json",

@@ -15,7 +15,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from gitops_bot import telemetry
 from gitops_bot.cluster import ClusterDoor
-from gitops_bot.config import FluxSettings, NoiseSettings, Settings
+from gitops_bot.config import FluxSettings, NoiseSettings, Settings, StatusSettings
 from gitops_bot.errors import GitopsBotError, SettingsError, StoreError
 from gitops_bot.flux import FluxDoor
 from gitops_bot.git import GitDoor, LocalClone
@@ -26,7 +26,7 @@ from gitops_bot.journeys.diff_pull_request import diff_pull_request
 from gitops_bot.journeys.find_affected import find_affected_in_clone
 from gitops_bot.journeys.one_at_a_time import OneAtATime
 from gitops_bot.journeys.patience import Patience
-from gitops_bot.journeys.poll_repositories import poll_repositories
+from gitops_bot.journeys.poll_repositories import Looks, poll_repositories
 from gitops_bot.journeys.ports import Doors, Eyes
 from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.journeys.shared_runs import SharedRuns
@@ -34,11 +34,14 @@ from gitops_bot.models.chat import Click
 from gitops_bot.models.checks import Check, CheckState
 from gitops_bot.models.pull_requests import Repository
 from gitops_bot.models.records import AuditEntry
-from gitops_bot.models.reports import Report
+from gitops_bot.models.reports import Report, Severity
+from gitops_bot.models.statuses import StatusState
 from gitops_bot.queue import InProcessQueue
 from gitops_bot.rules.affected import AffectedKustomization
+from gitops_bot.rules.decisions import DecisionPolicy
 from gitops_bot.rules.fleet import Fleet
 from gitops_bot.rules.noise import FieldRule, NoisePolicy
+from gitops_bot.rules.statuses import StatusPolicy
 from gitops_bot.rules.trust import TrustPolicy
 from gitops_bot.slack import SlackDoor
 from gitops_bot.store import Store, open_store
@@ -48,6 +51,8 @@ log = telemetry.logger(__name__)
 
 # Name of the keepsake.
 _VALIDATORS = "github validators"
+# Most of the time a click waits for GitHub.
+_CLICKS_SIDE_BY_SIDE = 8
 
 
 def _now() -> datetime:
@@ -87,6 +92,11 @@ async def open_eyes(settings: Settings, *, as_myself: bool = False) -> AsyncIter
 def _noise_policy(settings: NoiseSettings) -> NoisePolicy:
     rules = (FieldRule(rule.paths, rule.kind, rule.namespace, rule.name) for rule in settings.fields)
     return NoisePolicy(tuple(rules), settings.kinds, settings.kustomizations, settings.hide_drift_below)
+
+
+def _status_policy(settings: StatusSettings) -> StatusPolicy:
+    fail_on = None if settings.fail_on_risk == "off" else Severity(settings.fail_on_risk)
+    return StatusPolicy(settings.enabled, settings.context, fail_on, StatusState(settings.incomplete))
 
 
 def _clone_url(html_url: str, repository: Repository) -> str:
@@ -137,7 +147,10 @@ async def check_settings(settings: Settings) -> AsyncIterator[Check]:
             slack = SlackDoor(settings.slack, settings.network)
             stack.push_async_callback(slack.stop)
         channel = settings.slack.channel if settings.slack else ""
-        async for check in check_installation(eyes, slack, channel=channel, people=settings.people):
+        shared = settings.slack is not None and settings.slack.allow_shared_channels
+        async for check in check_installation(
+            eyes, slack, channel=channel, allow_shared_channels=shared, people=settings.people
+        ):
             yield check
         if slack is not None:
             yield await _check_sockets(slack)
@@ -187,15 +200,19 @@ async def open_service(settings: Settings) -> AsyncIterator["Service"]:
         slack = SlackDoor(settings.slack, settings.network)
         stack.push_async_callback(slack.stop)
         queue = await stack.enter_async_context(InProcessQueue(concurrency=settings.review.concurrency))
+        clicks = await stack.enter_async_context(InProcessQueue(concurrency=_CLICKS_SIDE_BY_SIDE, name="clicks"))
         doors = Doors(
             **{name: getattr(eyes, name) for name in Eyes.__dataclass_fields__},
             chat=slack,
             store=store,
             queue=queue,
+            clicks=clicks,
             patience=Patience(),
             one_at_a_time=OneAtATime(),
             watch=settings.watch,
             people=settings.people,
+            decision_policy=DecisionPolicy(allow_public_comments=settings.trust.allow_public_comments),
+            statuses=_status_policy(settings.status),
             channel=settings.slack.channel,
             settings_digest=settings_digest(settings),
         )
@@ -218,6 +235,9 @@ class Service:
         self._slack = slack
         self._store = store
         self._last_poll: datetime | None = None
+        self._looks = Looks()
+        # Ticks that run at this moment.
+        self._ticks: set[asyncio.Task[None]] = set()
         # Clusters in which a write of the diff identity was not refused at the last proof.
         self._unguarded: set[str] = set()
 
@@ -229,16 +249,20 @@ class Service:
             found["poll"] = "no repository has been looked at yet"
         elif _now() - self._last_poll > longest:
             found["poll"] = f"the last look was at {self._last_poll.isoformat()}"
+        if self._looks.blind:
+            found |= self._looks.failed
         for name in sorted(self._unguarded):
             found[f"guard of {name}"] = "a write of the diff identity is not refused: apply config/guard"
         if not self._slack.connected:
             found["slack"] = "no open socket: clicks do not arrive"
+        if problem := self._slack.channel_problem:
+            found["slack channel"] = problem
         return found
 
     async def poll(self) -> None:
         """One tick: look at the repositories, and take up clicks that had to wait."""
         await carry_out_waiting_clicks(self._doors)
-        await poll_repositories(self._doors)
+        self._looks = await poll_repositories(self._doors)
         self._last_poll = _now()
         await self._keep_validators()
 
@@ -269,9 +293,9 @@ class Service:
         scheduler = AsyncIOScheduler(timezone=UTC)
         # A late tick is still a tick, and two at once are one (APScheduler's own default gives up after 1 s).
         every = partial(scheduler.add_job, trigger="interval", misfire_grace_time=None, coalesce=True, max_instances=1)
-        every(_survive(self.poll), seconds=self._settings.watch.interval, next_run_time=_now(), id="poll")
-        every(_survive(self.prove_guards), hours=1, next_run_time=_now(), id="prove guards")
-        every(_survive(self.forget), hours=24, next_run_time=_now() + timedelta(minutes=5), id="forget")
+        every(self._survive(self.poll), seconds=self._settings.watch.interval, next_run_time=_now(), id="poll")
+        every(self._survive(self.prove_guards), hours=1, next_run_time=_now(), id="prove guards")
+        every(self._survive(self.forget), hours=24, next_run_time=_now() + timedelta(minutes=5), id="forget")
         scheduler.start()
         try:
             await stop.wait()
@@ -294,6 +318,7 @@ class Service:
             with suppress(asyncio.CancelledError):
                 await asyncio.wait([running])
 
+        return known
 
 
 def _survive(tick: Callable[[], Awaitable[None]]) -> Callable[[], Coroutine[Any, Any, None]]:

@@ -173,6 +173,15 @@ def branch_tip(branch: str, document: Json) -> str:
     return _commit(document, "object.sha")
 
 
+def branches(document: Json) -> dict[str, str]:
+    """Read commits by branch: https://docs.github.com/en/rest/git/refs#list-matching-references."""
+    return {need(item, "ref", str).removeprefix("refs/heads/"): _commit(item, "object.sha") for item in items(document)}
+
+
+def nothing(_document: Json) -> None:
+    """Read nothing: that it was answered says everything."""
+
+
 def permission(document: Json) -> Permission:
     """Read a permission: ``role_name`` knows maintain and triage, ``permission`` what a custom role amounts to.
 

@@ -15,6 +15,8 @@ from gitops_bot.github.translation import NotThere
 from gitops_bot.github.validators import Validators
 from gitops_bot.github.writing import Writer
 from gitops_bot.models.pull_requests import Comment, OpenPullRequests, Permission, PullRequest, Repository, Review
+from gitops_bot.models.statuses import CommitStatus, StatusState
+from gitops_bot.rules.statuses import QUEUE_PREFIX
 
 _REVIEW_DECISION = """
 query ($owner: String!, $name: String!, $number: Int!) {
@@ -100,6 +102,21 @@ class GitHubDoor:
         reading = partial(answers.branch_tip, branch)
         pages = await self._reader.look(path, reading, f"Branch {branch!r} of {repository}")
         return str(pages.values[0])
+
+    async def queued_commits(self, repository: Repository) -> Mapping[str, str]:
+        """Branches of GitHub's merge queue and their commits, by conditional request; empty where there is no queue."""
+        path = f"{_path(repository)}/git/matching-refs/heads/{QUEUE_PREFIX}"
+        pages = await self._reader.look(path, answers.branches, f"The merge queue of {repository}")
+        return {branch: commit for page in pages.values for branch, commit in page.items()}
+
+    async def set_commit_status(self, repository: Repository, commit: str, status: CommitStatus) -> None:
+        """Write the status of a commit; the newest one of a context counts, so it may be written again."""
+        path = f"{_path(repository)}/statuses/{commit}"
+        # Commit statuses know four states, and nothing neutral.
+        state = StatusState.SUCCESS if status.state is StatusState.NEUTRAL else status.state
+        content = {"context": status.context, "state": str(state), "description": status.description}
+        subject = f"The status {status.context} of {commit[:7]} in {repository}"
+        await self._writer.write("POST", path, content, answers.nothing, subject)
 
     async def pull_request(self, repository: Repository, number: int) -> PullRequest:
         """One pull request, fresh (unconditional): what a decision rests on."""

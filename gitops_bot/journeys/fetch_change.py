@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from gitops_bot.journeys.ports import Eyes
 from gitops_bot.models.pull_requests import PullRequest
 from gitops_bot.models.tree import Tree
+from gitops_bot.rules.statuses import head_reference
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ async def fetch_change(doors: Eyes, pull: PullRequest, base_tip: str, *, with_co
     """Fetch base tip and head and merge them without a work tree."""
     repository = pull.repository
     await doors.git.fetch(
-        repository, {f"refs/heads/{pull.base_ref}": base_tip, f"refs/pull/{pull.number}/head": pull.head_sha}
+        repository, {f"refs/heads/{pull.base_ref}": base_tip, head_reference(pull): pull.head_sha}
     )
     base = await doors.git.tree(repository, base_tip)
     merge = await doors.git.merge(repository, base_tip, pull.head_sha)

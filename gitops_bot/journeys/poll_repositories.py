@@ -1,17 +1,19 @@
 """The tick: which pull requests are open, what does each need, what has been done? Do what is missing."""
 
 import asyncio
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from gitops_bot import telemetry
-from gitops_bot.errors import GitHubError, GitHubRateLimited, GitopsBotError
+from gitops_bot.errors import GitHubError, GitHubRateLimited, GitHubRefused, GitopsBotError, StoreError
+from gitops_bot.journeys.change_record import change_record
 from gitops_bot.journeys.keys import message_key, work_key
 from gitops_bot.journeys.ports import Doors
 from gitops_bot.journeys.report_problem import problem_began, problem_ended
-from gitops_bot.journeys.review_pull_request import review_pull_request
+from gitops_bot.journeys.report_statuses import report_statuses
+from gitops_bot.journeys.review_pull_request import review_pull_request, review_subject, tell_kept_report
 from gitops_bot.journeys.show_message import adopt_message, show_message
 from gitops_bot.journeys.tell_pull_request import has_message, tell_newest_report
 from gitops_bot.models.kustomizations import ClusterSnapshot
@@ -22,13 +24,26 @@ from gitops_bot.views import slack_message
 
 log = telemetry.logger(__name__)
 
-# Seconds between two tries for a cluster that could not be reached.
-_BETWEEN_TRIES = 60.0
+
+@dataclass
+class Looks:
+    """What one tick came to."""
+
+    # Repositories that were looked at.
+    well: int = 0
+    # What could not be looked at, by name, with the reason.
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def blind(self) -> bool:
+        """Whether nothing at all could be seen."""
+        return bool(self.failed) and not self.well
 
 
-async def poll_repositories(doors: Doors) -> None:
+async def poll_repositories(doors: Doors) -> Looks:
     """Look once at every repository that feeds a Kustomization of our clusters."""
-    snapshots = await _snapshots(doors)
+    looks = Looks()
+    snapshots = await _snapshots(doors, looks)
     repositories = affected.watched_repositories(
         snapshots,
         github_url=doors.github_url,
@@ -41,20 +56,34 @@ async def poll_repositories(doors: Doors) -> None:
         except GitHubRateLimited as error:
             telemetry.polls.labels("rate_limited").inc()
             log.warning("GitHub asks to wait", repository=str(repository), until=error.retry_at.isoformat())
+            looks.failed[f"repository {repository}"] = f"GitHub asks to wait until {error.retry_at.isoformat()}"
             break
-        except GitHubError as error:
-            telemetry.polls.labels("failed").inc()
-            log.warning("could not look at a repository", repository=str(repository), reason=str(error))
-            await problem_began(doors, f"repository {repository}", error)
-        except GitopsBotError as error:
-            telemetry.polls.labels("failed").inc()
-            log.warning("could not look at a repository", repository=str(repository), reason=str(error))
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 # it is logged with its traceback, and the others go on
+            await _not_looked_at(doors, repository, error, looks)
         else:
             telemetry.polls.labels("looked").inc()
+            looks.well += 1
             await problem_ended(doors, f"repository {repository}")
+    return looks
 
 
-async def _snapshots(doors: Doors) -> tuple[ClusterSnapshot, ...]:
+async def _not_looked_at(doors: Doors, repository: Repository, error: Exception, looks: Looks) -> None:
+    """One repository stops no other."""
+    telemetry.polls.labels("failed").inc()
+    subject = f"repository {repository}"
+    if not isinstance(error, GitopsBotError):
+        log.error("could not look at a repository", repository=str(repository), exc_info=error)
+        looks.failed[subject] = f"a fault of gitops-bot ({type(error).__name__}); its log has the details"
+        return
+    log.warning("could not look at a repository", repository=str(repository), reason=str(error))
+    looks.failed[subject] = telemetry.without_tokens(str(error))
+    if isinstance(error, GitHubError):
+        await problem_began(doors, subject, error)
+
+
+async def _snapshots(doors: Doors, looks: Looks) -> tuple[ClusterSnapshot, ...]:
     """Ask every cluster; one that does not answer is told of, and does not stop the others."""
     answers = await asyncio.gather(*(cluster.snapshot() for cluster in doors.clusters), return_exceptions=True)
     found = []
@@ -64,6 +93,7 @@ async def _snapshots(doors: Doors) -> tuple[ClusterSnapshot, ...]:
             await problem_ended(doors, f"cluster {cluster.name}")
         elif isinstance(answer, GitopsBotError):
             log.warning("a cluster does not answer", cluster=cluster.name, reason=str(answer))
+            looks.failed[f"cluster {cluster.name}"] = telemetry.without_tokens(str(answer))
             await problem_began(doors, f"cluster {cluster.name}", answer)
         else:
             raise answer
@@ -76,15 +106,44 @@ async def _poll_repository(doors: Doors, repository: Repository, branches: froze
     # A pull request into a branch that no source follows reaches no cluster of ours; one that was turned
     # to such a branch has a message that must say so.
     ours = [pull for pull in look.pull_requests if pull.base_ref in branches or pull.key in known]
-    tips = {
-        branch: await doors.github.branch_tip(repository, branch) for branch in sorted({pull.base_ref for pull in ours})
-    }
+    tips = await _tips(doors, repository, {pull.base_ref for pull in ours})
+    ours = [pull for pull in ours if pull.base_ref in tips]
     if await doors.store.first_listed_at(repository) is None:
         known |= await _first_look(doors, repository, ours, tips)
     for pull in ours:
-        await _take_up(doors, pull, tips[pull.base_ref], known.get(pull.key))
+        await _alone(pull.key, partial(_take_up, doors, pull, tips[pull.base_ref], known.get(pull.key)))
     for key in sorted(known.keys() - {pull.key for pull in look.pull_requests}):
-        await _gone_from_the_list(doors, known[key])
+        await _alone(key, partial(_gone_from_the_list, doors, known[key]))
+    await report_statuses(doors, repository, look.pull_requests, branches)
+
+
+async def _tips(doors: Doors, repository: Repository, branches: Iterable[str]) -> dict[str, str]:
+    """Ask for the tips of base branches; one that is gone holds up its own pull requests only."""
+    tips: dict[str, str] = {}
+    for branch in sorted(branches):
+        subject = f"branch {branch} of {repository}"
+        try:
+            tips[branch] = await doors.github.branch_tip(repository, branch)
+        except GitHubRefused as error:
+            log.warning("could not look at a branch", repository=str(repository), branch=branch, reason=str(error))
+            await problem_began(doors, subject, error)
+        else:
+            await problem_ended(doors, subject)
+    return tips
+
+
+async def _alone(pull_request: str, work: Callable[[], Awaitable[None]]) -> None:
+    """One pull request that cannot be taken up stops no other; what concerns all of them does."""
+    try:
+        await work()
+    except (GitHubRateLimited, StoreError):
+        raise
+    except GitopsBotError as error:
+        log.warning("could not take up a pull request", pull_request=pull_request, reason=str(error))
+        telemetry.failures.labels("poll_repositories", type(error).__name__).inc()
+    except Exception as error:
+        log.exception("could not take up a pull request", pull_request=pull_request)
+        telemetry.failures.labels("poll_repositories", type(error).__name__).inc()
 
 
 async def _first_look(
@@ -117,44 +176,65 @@ async def _take_up(doors: Doors, pull: PullRequest, tip: str, record: PullReques
     if record is None:
         record = PullRequestRecord(pull, tip, Progress.WAITING)
         await doors.store.save_pull_request(record, now)
-    elif record.pull_request != pull or record.base_tip != tip:
-        moved = record.pull_request.head_sha != pull.head_sha or record.pull_request.base_ref != pull.base_ref
-        listed = record.progress is Progress.LISTED and not moved
-        record = replace(record, pull_request=pull, base_tip=tip, failures=0 if moved else record.failures)
-        if record.work_key != wanted and not listed:
-            record = replace(record, progress=Progress.WAITING)
-        await doors.store.save_pull_request(record, now)
-    if record.progress is Progress.REPORTED and (
-        record.work_key != wanted or _aged(record, now, doors.review.refresh_after)
+    elif record.pull_request.head_sha != pull.head_sha:
+        # What was left alone for a while is another thing now.
+        doors.patience.go_on(review_subject(pull.key))
+    change = partial(_brought_up, pull=pull, tip=tip, wanted=wanted, oldest=_oldest(doors, now))
+    if change(record) != record:
+        record = await change_record(doors, pull.key, change)
+    if record is None or record.progress is not Progress.WAITING or pull.key in doors.queue.busy_keys:
+        return
+    if doors.patience.pauses(review_subject(pull.key), now):
+        return
+    told = record.work_key == wanted and not record.lacks_a_cluster and not _is_older(record, _oldest(doors, now))
+    doors.queue.put(pull.key, partial(tell_kept_report if told else review_pull_request, doors, pull.key))
+
+
+def _brought_up(
+    record: PullRequestRecord, *, pull: PullRequest, tip: str, wanted: str, oldest: datetime
+) -> PullRequestRecord:
+    """Give what a row should say of a pull request that looks so, now that its report may have aged."""
+    known = record.pull_request
+    moved = (known.head_sha, known.base_ref) != (pull.head_sha, pull.base_ref)
+    changed = known != pull or record.base_tip != tip
+    progress = record.progress
+    if progress is Progress.LISTED and not moved:
+        pass
+    elif (record.work_key != wanted and (changed or progress is Progress.REPORTED)) or (
+        progress in {Progress.REPORTED, Progress.PARKED} and _is_older(record, oldest)
     ):
-        record = replace(record, progress=Progress.WAITING)
-        await doors.store.save_pull_request(record, now)
-    if record.progress is Progress.PARKED and _aged(record, now, doors.review.refresh_after):
-        record = replace(record, progress=Progress.WAITING)
-    # A report that lacks a cluster waits to be made anew, but not at every tick.
-    too_soon = record.lacks_a_cluster and record.work_key == wanted and not _aged(record, now, _BETWEEN_TRIES)
-    if record.progress is Progress.WAITING and pull.key not in doors.queue.busy_keys and not too_soon:
-        doors.queue.put(pull.key, partial(review_pull_request, doors, pull.key))
+        progress = Progress.WAITING
+    return replace(record, pull_request=pull, base_tip=tip, progress=progress, failures=0 if moved else record.failures)
 
 
-def _aged(record: PullRequestRecord, now: datetime, refresh_after: float) -> bool:
-    return record.looked_at is None or now - record.looked_at > timedelta(seconds=refresh_after)
+def _oldest(doors: Doors, now: datetime) -> datetime:
+    """A report from before this moment is made anew."""
+    return now - timedelta(seconds=doors.review.refresh_after)
+
+
+def _is_older(record: PullRequestRecord, moment: datetime) -> bool:
+    return record.looked_at is None or record.looked_at < moment
 
 
 async def _gone_from_the_list(doors: Doors, record: PullRequestRecord) -> None:
     """Read a pull request that is not open any more once, to learn whether it was merged."""
     pull = record.pull_request
-    fresh = await doors.github.pull_request(pull.repository, pull.number)
+    try:
+        fresh = await doors.github.pull_request(pull.repository, pull.number)
+    except GitHubRefused as error:
+        # The list was answered to the same token a moment ago: it is the pull request that is gone.
+        log.info("a pull request is gone", pull_request=pull.key, reason=str(error))
+        fresh = replace(pull, state="closed")
     if fresh.state == "open":
         return  # The list was a moment older than this answer.
-    doors.queue.put(pull.key, partial(_tell_the_end, doors, record, fresh))
+    doors.queue.put(pull.key, partial(_tell_the_end, doors, fresh))
 
 
-async def _tell_the_end(doors: Doors, record: PullRequestRecord, fresh: PullRequest) -> None:
+async def _tell_the_end(doors: Doors, fresh: PullRequest) -> None:
     """Closed or merged: the message says so, its buttons go, and only then is it written down."""
     try:
         if await has_message(doors, fresh.key):
             await tell_newest_report(doors, fresh.key, now=fresh)
-        await doors.store.save_pull_request(replace(record, pull_request=fresh), doors.clock())
+        await change_record(doors, fresh.key, lambda record: replace(record, pull_request=fresh))
     except GitopsBotError as error:
         log.warning("could not tell the end of a pull request", pull_request=fresh.key, reason=str(error))

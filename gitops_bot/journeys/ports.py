@@ -15,7 +15,7 @@ from gitops_bot.journeys.one_at_a_time import OneAtATime
 from gitops_bot.journeys.patience import Patience
 from gitops_bot.journeys.shared_runs import SharedRuns
 from gitops_bot.models.changes import FluxOutcome
-from gitops_bot.models.chat import ChatFile, ChatMessage, Click, PostedMessage
+from gitops_bot.models.chat import ChatFile, ChatIdentity, ChatMessage, ChatPerson, Click, PostedMessage
 from gitops_bot.models.kustomizations import ClusterCredentials, ClusterSnapshot, Kustomization, ObjectReference
 from gitops_bot.models.pull_requests import (
     Comment,
@@ -27,8 +27,11 @@ from gitops_bot.models.pull_requests import (
 )
 from gitops_bot.models.records import Decision, Effect, PullRequestRecord, StoredClick, StoredReport
 from gitops_bot.models.rights import Granted, Right, ServedKind
+from gitops_bot.models.statuses import CommitStatus
 from gitops_bot.models.tree import Merge, Tree
+from gitops_bot.rules.decisions import DecisionPolicy
 from gitops_bot.rules.noise import NoisePolicy
+from gitops_bot.rules.statuses import StatusPolicy
 from gitops_bot.rules.trust import TrustPolicy
 
 
@@ -41,6 +44,14 @@ class GitHub(Protocol):
 
     async def branch_tip(self, repository: Repository, branch: str) -> str:
         """The commit at the tip of a branch, by conditional request. GitHubRefused when there is no such branch."""
+        ...
+
+    async def queued_commits(self, repository: Repository) -> Mapping[str, str]:
+        """Branches of GitHub's merge queue and their commits, by conditional request."""
+        ...
+
+    async def set_commit_status(self, repository: Repository, commit: str, status: CommitStatus) -> None:
+        """Write the status of a commit; writing it again does no harm."""
         ...
 
     async def pull_request(self, repository: Repository, number: int) -> PullRequest:
@@ -233,6 +244,14 @@ class Chat(Protocol):
         """Open a modal within 3 s of the click; returns the view's id."""
         ...
 
+    async def identity(self) -> ChatIdentity:
+        """Who we are; asked once."""
+        ...
+
+    async def person(self, user: str) -> ChatPerson:
+        """An account as it is at this moment."""
+        ...
+
 
 class Store(Protocol):
     """store/: what must last."""
@@ -337,10 +356,14 @@ class Doors(Eyes):
     chat: Chat
     store: Store
     queue: Queue
+    # For what people press: it does not wait behind the reviews.
+    clicks: Queue
     patience: Patience
     one_at_a_time: OneAtATime
     watch: WatchSettings
     people: Mapping[str, str]
+    decision_policy: DecisionPolicy
+    statuses: StatusPolicy
     # Where messages go.
     channel: str
     # Digest of the settings that decide what a report says: a change of them makes every report anew.

@@ -43,6 +43,7 @@ class Commits:
             Endpoint("GET", f"{_REPOSITORY}/branches", self.branches),
             Endpoint("GET", f"{_REPOSITORY}/branches/{{branch:.+}}", self.branch),
             Endpoint("GET", f"{_REPOSITORY}/git/ref/{{ref:.+}}", self.ref),
+            Endpoint("GET", f"{_REPOSITORY}/git/matching-refs/{{ref:.+}}", self.matching_refs),
             Endpoint("GET", f"{_REPOSITORY}/compare/{{basehead:.+}}", self.compare),
             Endpoint("GET", f"{_REPOSITORY}/commits", self.list),
             Endpoint("GET", f"{_REPOSITORY}/commits/{{ref:.+}}/status", self.combined_status),
@@ -104,15 +105,26 @@ class Commits:
             sha = await bare.resolve(repository.folder, f"refs/{name}")
         if sha is None:
             raise not_found()
-        address = repository_address(self._state, repository)
+        return Answer(self._ref_shape(repository, name, sha))
+
+    async def matching_refs(self, call: Call) -> Answer:
+        """List the branches whose name begins so; none is an empty list, not an error."""
+        repository = await call.repository()
+        start = call.parameter("ref")
+        names = [f"heads/{branch}" for branch in sorted(repository.branches)]
+        found = [name for name in names if name.startswith(start)]
         return Answer(
-            {
-                "ref": f"refs/{name}",
-                "node_id": node_id("REF", f"{repository.id}:{name}"),
-                "url": f"{address}/git/refs/{name}",
-                "object": {"type": "commit", "sha": sha, "url": f"{address}/git/commits/{sha}"},
-            }
+            [self._ref_shape(repository, name, repository.branches[name.removeprefix("heads/")]) for name in found]
         )
+
+    def _ref_shape(self, repository: Repository, name: str, sha: str) -> dict[str, Any]:
+        address = repository_address(self._state, repository)
+        return {
+            "ref": f"refs/{name}",
+            "node_id": node_id("REF", f"{repository.id}:{name}"),
+            "url": f"{address}/git/refs/{name}",
+            "object": {"type": "commit", "sha": sha, "url": f"{address}/git/commits/{sha}"},
+        }
 
     async def _resolve(self, repository: Repository, revision: str) -> str:
         owner, colon, branch = revision.partition(":")
