@@ -18,15 +18,28 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 # https://github.blog/changelog/2021-03-31-authentication-token-format-updates-are-generally-available/
 _TOKEN_SHAPES = re.compile(
     r"""
-      gh[pousr]_[A-Za-z0-9_.\-]{10,}                # GitHub tokens
+      gh[pousr]_[A-Za-z0-9_.\-]{10,}                # GitHub tokens, those with a JSON web token in them too
     | github_pat_[A-Za-z0-9_]{10,}                  # GitHub fine-grained tokens
-    | xox[abeprs]-[A-Za-z0-9\-]{8,}                 # Slack tokens
+    | gl(?:pat|dt|rt|ptt|cbt|ft|soat|agent)-[A-Za-z0-9_.\-]{10,}   # GitLab tokens
+    | xox[a-z](?:\.xox[a-z])?-[A-Za-z0-9%\-]{8,}    # Slack tokens
     | xapp-[A-Za-z0-9\-]{8,}                        # Slack app tokens
-    | sk-[A-Za-z0-9_\-]{16,}                        # OpenAI-like keys
-    | eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}   # JSON web tokens
+    | (?<=hooks\.slack\.com/)[a-z]+/[A-Za-z0-9/_\-]{16,}   # Slack's addresses that post without a token
+    | (?<![A-Za-z0-9])sk-[A-Za-z0-9_\-]{16,}        # OpenAI-like keys, not "task-…"
+    | (?:sk|rk)_(?:live|test)_[A-Za-z0-9]{10,}      # Stripe
+    | AIza[A-Za-z0-9_\-]{30,} | ya29\.[A-Za-z0-9_.\-]{16,} | GOCSPX-[A-Za-z0-9_\-]{16,}   # Google
+    | (?:AKIA|ASIA)[A-Z0-9]{16}                     # AWS access keys
+    | (?:npm_|dckr_pat_|pypi-|dop_v1_|hv[sb]\.|glsa_|glc_|SG\.)[A-Za-z0-9_.\-]{20,}   # registries, Vault
+    | eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}(?:\.[A-Za-z0-9_\-]+)*   # JSON web tokens
     | AGE-SECRET-KEY-1[A-Z0-9]{20,}                 # age keys, as SOPS uses them
-    | (?<=://)[^/\s:@]+:[^/\s@]+(?=@)               # user:password in an address
-    | -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----.*?(-----END\ [A-Z ]*PRIVATE\ KEY-----|\Z)
+    | (?<=://)[^/\s:@"'<>]*:(?![0-9]{1,5}(?:[/\s"'?\#]|\Z))[^\s"'<>«»]*(?=@)   # user:password in an address
+    | (?<=://)[^/\s:@"'<>]*:[^/\s@"'<>«»]+(?=@)      # the same, with digits as the password
+    | (?<=[?&])(?:[A-Za-z0-9_.-]*(?:token|password|passwd|secret|api_?key|signature)|pwd|sig)=[^\s&"'<>«»]+
+    | (?i:\bbearer\ +)[A-Za-z0-9._~+/\-]{16,}=*
+    | (?i:\bauthorization["']?\s*[:=]\s*["']?(?:basic|token)\ +)[A-Za-z0-9._~+/\-]{6,}=*
+    | (?i:aws_?secret_?access_?key["']?\s*[:=]\s*["']?)[A-Za-z0-9/+]{40}
+    | -----BEGIN\ [A-Z ]*PRIVATE\ KEY(?:\ BLOCK)?-----.*?(?:-----END\ [A-Z ]*PRIVATE\ KEY(?:\ BLOCK)?-----|\Z)
+    # The same in base64, as kubeconfigs have it: PRIVATE, RSA, EC, OPENSSH, ENCRYPTED, DSA.
+    | LS0tLS1CRUdJTi(?:BQUklW|BSU0Eg|BFQyBQ|BPUEVO|BFTkNS|BEU0Eg)[A-Za-z0-9+/=]+
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -42,7 +55,7 @@ def _clean(value: Any) -> Any:
     if isinstance(value, str):
         return without_tokens(value)
     if isinstance(value, Mapping):
-        return {key: _clean(item) for key, item in value.items()}
+        return {without_tokens(str(key)): _clean(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_clean(item) for item in value]
     if isinstance(value, int | float | bool | None):
@@ -112,7 +125,7 @@ clicks = Counter("gitops_bot_clicks_total", "Buttons pressed", ["action", "outco
 failures = Counter("gitops_bot_failures_total", "Pieces of work that failed", ["journey", "error"], registry=registry)
 flux_seconds = Histogram("gitops_bot_flux_seconds", "Time of one run of flux", ["operation"], registry=registry)
 review_seconds = Histogram("gitops_bot_review_seconds", "Time of one review", registry=registry)
-queue_waiting = Gauge("gitops_bot_queue_waiting", "Pieces of work that wait", registry=registry)
+queue_waiting = Gauge("gitops_bot_queue_waiting", "Pieces of work that wait", ["queue"], registry=registry)
 access_reviews = Counter(
     "gitops_bot_access_reviews_total", "Questions to the API server who may do what", ["cluster"], registry=registry
 )

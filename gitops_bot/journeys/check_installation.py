@@ -16,6 +16,7 @@ NEEDED_SCOPES = {
     "chat:write": "messages cannot be posted",
     "channels:history": "a message whose post was in doubt cannot be found again",
     "channels:read": "whether the channel is shared with others cannot be seen",
+    "users:read": "guests and people of other organisations cannot be told from your own, so nobody may decide",
     "files:write": "long reports cannot be put into the thread",
 }
 
@@ -33,7 +34,7 @@ class CheckedChat(Protocol):
 
 
 async def check_installation(
-    eyes: Eyes, chat: CheckedChat | None, *, channel: str, people: Mapping[str, str]
+    eyes: Eyes, chat: CheckedChat | None, *, channel: str, allow_shared_channels: bool, people: Mapping[str, str]
 ) -> AsyncIterator[Check]:
     """Yield one result after the other, each as soon as it is known. Never raises for what is wrong outside."""
     # Opening the eyes has tried it: a missing or old program is refused there.
@@ -52,7 +53,7 @@ async def check_installation(
     async for check in _check_github(eyes, tuple(snapshots), people):
         yield check
     if chat is not None:
-        async for check in _check_slack(chat, channel):
+        async for check in _check_slack(chat, channel, allow_shared=allow_shared_channels):
             yield check
 
 
@@ -136,7 +137,7 @@ async def _check_person(eyes: Eyes, repository: Repository, slack_user: str, log
         )
 
 
-async def _check_slack(chat: CheckedChat, channel: str) -> AsyncIterator[Check]:
+async def _check_slack(chat: CheckedChat, channel: str, *, allow_shared: bool) -> AsyncIterator[Check]:
     try:
         identity = await chat.identity()
     except GitopsBotError as error:
@@ -156,10 +157,10 @@ async def _check_slack(chat: CheckedChat, channel: str) -> AsyncIterator[Check]:
     except GitopsBotError as error:
         yield _bad(f"slack channel {channel}", error)
         return
-    yield _judge_channel(channel, facts)
+    yield _judge_channel(channel, facts, allow_shared=allow_shared)
 
 
-def _judge_channel(channel: str, facts: ChannelFacts) -> Check:
+def _judge_channel(channel: str, facts: ChannelFacts, *, allow_shared: bool) -> Check:
     name = f"slack channel {channel}"
     if facts.is_archived:
         return Check(name, CheckState.BAD, f"#{facts.name} is archived", "Set slack.channel to another one.")
@@ -168,9 +169,10 @@ def _judge_channel(channel: str, facts: ChannelFacts) -> Check:
     if facts.is_shared:
         return Check(
             name,
-            CheckState.WARNING,
-            f"#{facts.name} is shared with another organisation",
-            "They see what your pull requests change. Use a channel of your own.",
+            CheckState.WARNING if allow_shared else CheckState.BAD,
+            f"#{facts.name} is shared with another organisation, which would see what runs in your clusters",
+            "Set slack.channel to a channel of your own."
+            + ("" if allow_shared else " Nothing is written there without slack.allow_shared_channels."),
         )
     return Check(name, CheckState.GOOD, f"#{facts.name}")
 

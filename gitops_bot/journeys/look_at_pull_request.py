@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from gitops_bot.journeys.fetch_change import fetch_change
@@ -14,11 +15,18 @@ from gitops_bot.rules import trust
 from gitops_bot.views import json_report
 
 
-async def look_at_pull_request(eyes: Eyes, pull: PullRequest, base_tip: str, board: ProgressBoard) -> Report:
-    """Make the report: all clusters side by side."""
+async def look_at_pull_request(
+    eyes: Eyes,
+    pull: PullRequest,
+    base_tip: str,
+    board: ProgressBoard,
+    *,
+    released: AbstractSet[str] = frozenset(),
+) -> Report:
+    """Make the report: all clusters side by side. ``released``: head commits that somebody let through."""
     started = eyes.clock()
     permission = await eyes.github.permission(pull.repository, pull.author)
-    held = trust.reason_to_hold(pull, permission, eyes.trust)
+    held = trust.reason_to_hold(pull, permission, eyes.trust, released)
     change = await fetch_change(eyes, pull, base_tip, with_content=not held)
     clusters = await asyncio.gather(
         *(look_at_cluster(eyes, cluster, change, board, held=held) for cluster in eyes.clusters)

@@ -19,7 +19,7 @@ async def problem_began(doors: Doors, subject: str, error: GitopsBotError) -> No
     """Count a failure; tell the channel when it is no hiccup. Slack being the problem is only logged."""
     refused = isinstance(error, GitHubRefused | ClusterRefused)
     if doors.patience.failed(subject) or refused:
-        await _show(doors, subject, str(error))
+        await _show(doors, subject, telemetry.without_tokens(str(error)))
 
 
 async def problem_ended(doors: Doors, subject: str) -> None:

@@ -1,6 +1,7 @@
 """Find what a pull request would do to our clusters, and tell the team."""
 
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from gitops_bot import telemetry
@@ -15,6 +16,7 @@ from gitops_bot.errors import (
     SlackUnavailable,
     StoreError,
 )
+from gitops_bot.journeys.change_record import change_record
 from gitops_bot.journeys.keys import message_key, work_key
 from gitops_bot.journeys.look_at_cluster import NOT_LOOKED_AT
 from gitops_bot.journeys.look_at_pull_request import look_at_pull_request
@@ -23,15 +25,17 @@ from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.journeys.show_message import show_message
 from gitops_bot.journeys.show_progress import shown_progress
 from gitops_bot.journeys.tell_pull_request import has_message, tell_newest_report
+from gitops_bot.models.pull_requests import PullRequest
 from gitops_bot.models.records import Progress, PullRequestRecord, StoredReport
 from gitops_bot.models.reports import ClusterReport, Report, RowState
+from gitops_bot.rules.trust import released_commits
 from gitops_bot.views import slack_message
 
 log = telemetry.logger(__name__)
 
 # Reviews that fail in a row before the pull request is left alone until it moves.
 MOST_FAILURES = 3
-# The next tick tries again, however long it takes; nobody is at fault here.
+# It is tried again, however long it takes; nobody is at fault here.
 _TRANSIENT = (
     GitHubUnavailable,
     GitHubRateLimited,
@@ -43,41 +47,93 @@ _TRANSIENT = (
 )
 
 
+def review_subject(pull_request: str) -> str:
+    """What the patience with a pull request is counted by."""
+    return f"review {pull_request}"
+
+
 async def review_pull_request(doors: Doors, key: str) -> None:
     """Bring the report and the message of one pull request up to date."""
-    record = await doors.store.pull_request(key)
-    if record is None or record.pull_request.state != "open":
-        return
-    try:
+
+    async def work(record: PullRequestRecord) -> None:
         with telemetry.review_seconds.time():
             await _review(doors, record)
+
+    await _survived(doors, key, work)
+
+
+async def tell_kept_report(doors: Doors, key: str) -> None:
+    """Show a report that is made and still fresh, but never reached people: nothing is rendered for that."""
+
+    async def work(record: PullRequestRecord) -> None:
+        await _tell(doors, record.pull_request, record.base_tip)
+
+    await _survived(doors, key, work)
+
+
+async def _survived(doors: Doors, key: str, work: Callable[[PullRequestRecord], Awaitable[None]]) -> None:
+    try:
+        record = await doors.store.pull_request(key)
+        if record is not None and record.pull_request.state == "open":
+            await work(record)
     except _TRANSIENT as error:
         log.warning("a review has to wait", pull_request=key, reason=str(error))
         telemetry.failures.labels("review_pull_request", type(error).__name__).inc()
+        doors.patience.pause(review_subject(key), doors.clock(), seconds=_asked_for(doors, error))
     except Exception as error:
         log.exception("a review failed", pull_request=key)
         telemetry.failures.labels("review_pull_request", type(error).__name__).inc()
+        if isinstance(error, SlackError):
+            doors.patience.pause(review_subject(key), doors.clock())
         await _failed(doors, key, error)
+
+
+def _asked_for(doors: Doors, error: Exception) -> float:
+    """Seconds that the other side asks us to wait; 0.0 when it does not say."""
+    if isinstance(error, SlackRateLimited):
+        return error.retry_after
+    if isinstance(error, GitHubRateLimited):
+        return max((error.retry_at - doors.clock()).total_seconds(), 0.0)
+    return 0.0
 
 
 async def _review(doors: Doors, record: PullRequestRecord) -> None:
     pull = record.pull_request
     board = ProgressBoard(shown=await has_message(doors, pull.key), quiet=await _only_looked_at_again(doors, record))
+    released = released_commits(await doors.store.decisions(pull.key))
     async with shown_progress(doors, pull, board):
-        report = await look_at_pull_request(doors, pull, record.base_tip, board)
+        report = await look_at_pull_request(doors, pull, record.base_tip, board, released=released)
     if await _moved_meanwhile(doors, record):
         log.info("the pull request moved while it was looked at", pull_request=pull.key)
         return
-    record = await _keep(doors, record, report)
-    if board.shown or _worth_a_message(report) or await has_message(doors, pull.key):
+    await _keep(doors, record, report)
+    await _tell(doors, pull, record.base_tip)
+    for cluster in report.clusters:
+        telemetry.reports.labels(cluster.cluster, cluster.verdict).inc()
+
+
+async def _tell(doors: Doors, pull: PullRequest, base_tip: str) -> None:
+    """Show the newest report where it is worth a message, and write down that it was shown."""
+    record = await doors.store.pull_request(pull.key)
+    stored = await doors.store.report(record.report_id) if record else None
+    if stored is None:
+        return
+    if _worth_a_message(stored.report) or await has_message(doors, pull.key):
         await tell_newest_report(doors, pull.key)
     # Only now: a kill before this line makes the next start tell it (again, as an edit). A cluster that
     # could not be looked at keeps it waiting.
-    lacks = any(finding.code == NOT_LOOKED_AT for cluster in report.clusters for finding in cluster.findings)
+    lacks = any(finding.code == NOT_LOOKED_AT for cluster in stored.report.clusters for finding in cluster.findings)
+    if lacks:
+        doors.patience.pause(review_subject(pull.key), doors.clock())
+    else:
+        doors.patience.go_on(review_subject(pull.key))
     progress = Progress.WAITING if lacks else Progress.REPORTED
-    await doors.store.save_pull_request(replace(record, progress=progress, lacks_a_cluster=lacks), doors.clock())
-    for cluster in report.clusters:
-        telemetry.reports.labels(cluster.cluster, cluster.verdict).inc()
+
+    def told(now: PullRequestRecord) -> PullRequestRecord:
+        moved = (now.pull_request.head_sha, now.base_tip) != (pull.head_sha, base_tip)
+        return now if moved else replace(now, progress=progress, lacks_a_cluster=lacks)
+
+    await change_record(doors, pull.key, told)
 
 
 async def _only_looked_at_again(doors: Doors, record: PullRequestRecord) -> bool:
@@ -96,7 +152,7 @@ async def _moved_meanwhile(doors: Doors, record: PullRequestRecord) -> bool:
     )
 
 
-async def _keep(doors: Doors, record: PullRequestRecord, report: Report) -> PullRequestRecord:
+async def _keep(doors: Doors, record: PullRequestRecord, report: Report) -> None:
     """Keep the report. Unchanged content keeps its id, so that buttons and clicks stay valid."""
     pull = report.pull_request
     before = await doors.store.report(record.report_id) if record.report_id else None
@@ -104,17 +160,20 @@ async def _keep(doors: Doors, record: PullRequestRecord, report: Report) -> Pull
     report_id = record.report_id if same else secrets.token_urlsafe(12)
     work = work_key(doors, pull, record.base_tip)
     await doors.store.save_report(StoredReport(report_id, report), work)
-    kept = replace(
-        record,
-        work_key=work,
-        report_id=report_id,
-        looked_at=report.looked_at,
-        failures=0,
-        problem="",
-        lacks_a_cluster=False,
-    )
-    await doors.store.save_pull_request(kept, doors.clock())
-    return kept
+
+    def kept(now: PullRequestRecord) -> PullRequestRecord:
+        # A head that came meanwhile stays; its own look is still to come, as its work key will say.
+        return replace(
+            now,
+            work_key=work,
+            report_id=report_id,
+            looked_at=report.looked_at,
+            failures=0,
+            problem="",
+            lacks_a_cluster=False,
+        )
+
+    await change_record(doors, pull.key, kept)
 
 
 def _same_content(before: Report, now: Report) -> bool:
@@ -138,20 +197,23 @@ def _worth_a_message(report: Report) -> bool:
 
 async def _failed(doors: Doors, key: str, error: Exception) -> None:
     """Count a failure and show it; after some the pull request is left alone until it moves or somebody asks."""
-    record = await doors.store.pull_request(key)
-    if record is None:
-        return
     known = isinstance(error, GitopsBotError)
     problem = str(error) if known else f"A fault of gitops-bot ({type(error).__name__}); its log has the details."
+    problem = telemetry.without_tokens(problem)
     # Slack refusing is no fault of the pull request: it is told once Slack takes it.
-    failures = record.failures + (not isinstance(error, SlackError))
-    gives_up = failures >= MOST_FAILURES
-    progress = Progress.PARKED if gives_up else record.progress
-    await doors.store.save_pull_request(
-        replace(record, failures=failures, problem=problem, progress=progress, looked_at=doors.clock()), doors.clock()
-    )
+    counts = not isinstance(error, SlackError)
+
+    def failed(now: PullRequestRecord) -> PullRequestRecord:
+        failures = now.failures + counts
+        progress = Progress.PARKED if failures >= MOST_FAILURES else now.progress
+        looked_at = doors.clock() if counts else now.looked_at
+        return replace(now, failures=failures, problem=problem, progress=progress, looked_at=looked_at)
+
+    record = await change_record(doors, key, failed)
+    if record is None:
+        return
     message = slack_message.failure_message(
-        record.pull_request, problem, key=message_key(doors, key), gives_up=gives_up
+        record.pull_request, problem, key=message_key(doors, key), gives_up=record.progress is Progress.PARKED
     )
     try:
         async with doors.one_at_a_time.alone(f"message {key}"):

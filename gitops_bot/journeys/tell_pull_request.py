@@ -7,8 +7,8 @@ from gitops_bot.journeys.keys import message_key
 from gitops_bot.journeys.ports import Doors
 from gitops_bot.journeys.show_message import may_be_shown, show_message
 from gitops_bot.models.pull_requests import PullRequest
-from gitops_bot.models.reports import Report
-from gitops_bot.rules.decisions import Action
+from gitops_bot.rules.decisions import offered
+from gitops_bot.rules.trust import released_commits
 from gitops_bot.views import slack_message
 
 
@@ -26,24 +26,18 @@ async def tell_newest_report(doors: Doors, pull_request: str, *, now: PullReques
         if record is None or stored is None:
             return
         pull = now or record.pull_request
+        made = await doors.store.decisions(pull_request)
+        actions = offered(stored.report, pull, may_decide=bool(doors.people), released=released_commits(made))
         # A page about thousands of objects takes longer than the event loop may stand still.
         message, files = await asyncio.to_thread(
             slack_message.review_message,
             replace(stored.report, pull_request=replace(pull, head_sha=stored.report.pull_request.head_sha)),
             report_id=stored.report_id,
-            actions=_actions(doors, stored.report, pull),
-            decisions=await doors.store.decisions(pull_request),
+            actions=actions,
+            decisions=made,
             key=message_key(doors, pull_request),
         )
         await show_message(doors, doors.channel, message, files)
-
-
-def _actions(doors: Doors, report: Report, pull: PullRequest) -> tuple[Action, ...]:
-    if pull.state != "open":
-        return (Action.VIEW,)
-    if doors.people and report.verdict.complete and not pull.draft:
-        return (Action.COMMENT, Action.APPROVE, Action.VIEW)
-    return (Action.COMMENT, Action.VIEW)
 
 
 async def has_message(doors: Doors, pull_request: str) -> bool:

@@ -70,6 +70,26 @@ class ChatIdentity:
     user: str
     bot: str
     scopes: frozenset[str]
+    # Empty unless the workspace belongs to an Enterprise Grid organisation.
+    enterprise: str = ""
+
+
+@dataclass(frozen=True)
+class ChatPerson:
+    """An account of the chat as it is at this moment: what decides whether its owner is one of us."""
+
+    user: str
+    team: str
+    # Empty unless the account belongs to an Enterprise Grid organisation.
+    enterprise: str = ""
+    # Let into some channels only: https://slack.com/help/articles/202518103
+    is_guest: bool = False
+    # Of another organisation, here by Slack Connect.
+    is_stranger: bool = False
+    is_bot: bool = False
+    is_deactivated: bool = False
+    # "" without the scope users:read.email.
+    email: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -79,5 +99,5 @@ class ChannelFacts:
     name: str
     is_member: bool
     is_archived: bool
-    # Shared with another organisation by Slack Connect.
+    # Shared with another organisation by Slack Connect, or about to be: an invitation is open.
     is_shared: bool

@@ -23,8 +23,10 @@ class InProcessQueue:
     was announced; the next start repairs either).
     """
 
-    def __init__(self, *, concurrency: int) -> None:
+    def __init__(self, *, concurrency: int, name: str = "reviews") -> None:
+        """``name`` is what the metric calls it."""
         self._concurrency = concurrency
+        self._length = telemetry.queue_waiting.labels(name)
         self._waiting: OrderedDict[str, Work] = OrderedDict()
         self._running: dict[str, asyncio.Task[None]] = {}
         self._idle = asyncio.Event()
@@ -51,7 +53,7 @@ class InProcessQueue:
         # A replaced piece of work keeps its place: a burst of pushes must not starve its own pull request.
         self._waiting[key] = work
         self._idle.clear()
-        telemetry.queue_waiting.set(len(self._waiting))
+        self._length.set(len(self._waiting))
         self._start_what_can_start()
 
     @property
@@ -71,7 +73,7 @@ class InProcessQueue:
                 work = self._waiting.pop(key)
                 task = asyncio.create_task(self._run(key, work), name=f"work on {key}")
                 self._running[key] = task
-        telemetry.queue_waiting.set(len(self._waiting))
+        self._length.set(len(self._waiting))
         if not self._waiting and not self._running:
             self._idle.set()
 

@@ -5,10 +5,13 @@ The cage and the redaction stand behind this rule, they do not replace it: whoev
 could push to a branch of the repository anyway. Trust is for one head commit: a push asks anew.
 """
 
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from gitops_bot.models.pull_requests import Permission, PullRequest
+from gitops_bot.models.records import Decision
+from gitops_bot.rules.decisions import Action
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,14 @@ class TrustPolicy:
 
 
 _NOBODY_ELSE = TrustPolicy()
+
+
+def released_commits(decisions: Iterable[Decision]) -> frozenset[str]:
+    """Give the head commits that somebody let through, out of the decisions on one pull request.
+
+    The decision itself is the record: trust lasts as long as the audit trail, and no longer than the commit.
+    """
+    return frozenset(done.commit for done in decisions if done.action == Action.TRUST and done.outcome == "done")
 
 
 def reason_to_hold(

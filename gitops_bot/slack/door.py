@@ -12,8 +12,10 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from gitops_bot import telemetry
 from gitops_bot.config import NetworkSettings, SlackSettings
 from gitops_bot.errors import SlackRateLimited
-from gitops_bot.models.chat import ChannelFacts, ChatFile, ChatIdentity, ChatMessage, PostedMessage
+from gitops_bot.models.chat import ChannelFacts, ChatFile, ChatIdentity, ChatMessage, ChatPerson, PostedMessage
 from gitops_bot.rules.cleaning import clean
+from gitops_bot.slack.channels import ChannelGate
+from gitops_bot.slack.people import read_person
 from gitops_bot.slack.sockets import OnClick, Sockets, library_log
 from gitops_bot.slack.translation import FOREIGN_ERRORS, translate
 
@@ -55,6 +57,7 @@ class SlackDoor:
         # After construction: with None, the library would take one from the environment.
         self._web.proxy = network.proxy_for(settings.api_url)
         self._identity: ChatIdentity | None = None
+        self._channels = ChannelGate(self.channel_facts, allow_shared=settings.allow_shared_channels)
         self._sockets = Sockets(web=self._web, app_token=settings.read_app_token, proxy_for=network.proxy_for)
 
     def __repr__(self) -> str:
@@ -69,6 +72,11 @@ class SlackDoor:
     def problem(self) -> str:
         """What keeps the sockets from opening, in words; "" when nothing does."""
         return self._sockets.problem
+
+    @property
+    def channel_problem(self) -> str:
+        """Why nothing is written to a channel, in words; "" when nothing keeps us."""
+        return self._channels.problem
 
     async def start(self, on_click: OnClick) -> None:
         """Listen for clicks. Each is acknowledged only after ``on_click`` has returned.
@@ -86,6 +94,7 @@ class SlackDoor:
 
     async def post(self, channel: str, message: ChatMessage, *, thread: str = "") -> PostedMessage:
         """Post once. SlackUnavailable: it may be there; look with ``find`` before posting again."""
+        await self._channels.check(channel)
         answer = await self._call(
             "chat.postMessage",
             lambda: self._web.chat_postMessage(
@@ -96,6 +105,7 @@ class SlackDoor:
 
     async def update(self, posted: PostedMessage, message: ChatMessage) -> None:
         """Replace a message of ours."""
+        await self._channels.check(posted.channel)
         await self._call(
             "chat.update",
             lambda: self._web.chat_update(
@@ -123,6 +133,7 @@ class SlackDoor:
 
     async def upload(self, posted: PostedMessage, file: ChatFile) -> str:
         """Put a file into the thread of a message; returns Slack's file id."""
+        await self._channels.check(posted.channel)
         snippet = _SNIPPETS.get(file.kind) if len(file.content) <= _SNIPPET_BYTES else None
         answer = await self._call(
             "files.completeUploadExternal",
@@ -171,8 +182,14 @@ class SlackDoor:
                 user=str(answer["user_id"]),
                 bot=str(answer["bot_id"]),
                 scopes=frozenset(scope.strip() for scope in scopes.split(",") if scope.strip()),
+                enterprise=str(answer.get("enterprise_id") or ""),
             )
         return self._identity
+
+    async def person(self, user: str) -> ChatPerson:
+        """An account as it is at this moment. Needs users:read; SlackRefused for one that does not exist."""
+        answer = await self._read("users.info", lambda: self._web.users_info(user=user))
+        return read_person(answer["user"])
 
     async def channel_facts(self, channel: str) -> ChannelFacts:
         """What ``check`` wants to know of a channel. Needs channels:read (or groups:read)."""
@@ -182,7 +199,13 @@ class SlackDoor:
             name=str(known.get("name") or ""),
             is_member=bool(known.get("is_member")),
             is_archived=bool(known.get("is_archived")),
-            is_shared=bool(known.get("is_ext_shared") or known.get("is_pending_ext_shared")),
+            # ``is_shared`` alone is also true for a channel that only other workspaces of ours share.
+            is_shared=bool(
+                known.get("is_ext_shared")
+                or known.get("is_pending_ext_shared")
+                or known.get("pending_shared")
+                or (known.get("is_shared") and not known.get("is_org_shared"))
+            ),
         )
 
     async def _scan(self, channel: str, until: str = "") -> dict[str, PostedMessage]:

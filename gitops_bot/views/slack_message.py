@@ -163,6 +163,8 @@ def _buttons(report: Report, counts: Tally, report_id: str, actions: Sequence[Ac
             words = f"{headline(report.verdict, counts)}."
             approve["confirm"] = block.confirmation(f"Approve {_name(pull)}?", words, "Approve")
         elements.append(approve)
+    if Action.TRUST in actions:
+        elements.append(block.button("Run for this commit", Action.TRUST, report_id, style="primary"))
     if Action.COMMENT in actions:
         elements.append(block.button("Post diff as comment", Action.COMMENT, report_id))
     if Action.LOOK in actions:
@@ -195,6 +197,8 @@ def _deed(done: Decision, pull: PullRequest) -> str:
     if done.action == Action.APPROVE:
         outcome = f": {escape_slack(clean_line(shorten(done.message, 200)))}" if done.message else ""
         return f"✅ Approved {commit}{old} by {who}{outcome}"
+    if done.action == Action.TRUST:
+        return f"▶️ Let through {commit}{old} by {who}: this commit may be looked at"
     return f"{code_span(done.action)} {commit}{old} by {who}"
 
 

@@ -449,8 +449,42 @@ async def test_who_we_are_and_what_the_channel_is(world: World) -> None:
     assert "chat:write" in us.scopes
     facts = await world.door.channel_facts(world.channel)
     assert (facts.name, facts.is_member, facts.is_archived, facts.is_shared) == ("deployments", True, False, False)
-    shared = world.standin.create_channel("partners", external=True)
+    shared = world.standin.create_channel("partners", shared="external")
     assert (await world.door.channel_facts(shared)).is_shared
+
+
+async def test_nothing_is_written_where_another_organisation_reads(world: World) -> None:
+    posted = await world.door.post(world.channel, message())
+    world.standin.workspace.channels[world.channel].shared = "external"
+    careful, generous = world.new_door(), world.new_door(allow_shared_channels=True)
+    try:
+        for write in (
+            careful.post(world.channel, message("k2")),
+            careful.update(posted, message(text="again")),
+            careful.upload(posted, ChatFile("a.txt", "a", b"a")),
+        ):
+            with pytest.raises(SlackRefused, match=r"slack\.allow_shared_channels"):
+                await write
+        assert "shared" in careful.channel_problem
+        assert len(world.messages()) == 1
+        await generous.update(posted, message(text="again"))
+    finally:
+        await careful.stop()
+        await generous.stop()
+
+
+async def test_what_decides_whether_a_person_is_one_of_us(world: World) -> None:
+    workspace = world.standin.workspace
+    kinds = ("member", "guest", "single_channel_guest", "stranger", "colleague", "bot")
+    people = {kind: await world.door.person(workspace.add_user(kind, kind=kind).id) for kind in kinds}
+    assert [kind for kind, one in people.items() if one.is_guest] == ["guest", "single_channel_guest"]
+    assert [kind for kind, one in people.items() if one.is_stranger] == ["stranger"]
+    assert [kind for kind, one in people.items() if one.team != workspace.team_id] == ["stranger", "colleague"]
+    assert [kind for kind, one in people.items() if one.is_bot] == ["bot"]
+    workspace.users[world.alice].deleted = True
+    assert (await world.door.person(world.alice)).is_deactivated
+    with pytest.raises(SlackRefused):
+        await world.door.person("U0NOBODY")
 
 
 @pytest.mark.parametrize("sample", sorted(sample_reports.SAMPLES))

@@ -139,7 +139,7 @@ async def test_large_snippets_and_switched_off_uploads_are_refused(slack: SlackS
 
 async def test_channels_tell_whether_strangers_read_along(slack: SlackStandIn, channel: str) -> None:
     web = bot_client(slack)
-    shared = slack.create_channel("with-partner", external=True)
+    shared = slack.create_channel("with-partner", shared="external")
     hidden = slack.create_channel("secret", private=True)
     unseen = slack.create_channel("unseen", private=True, bot_joins=False)
     shares = {one: (await web.conversations_info(channel=one))["channel"]["is_ext_shared"] for one in (channel, shared)}

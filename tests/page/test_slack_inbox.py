@@ -94,7 +94,7 @@ class World:
     def __init__(self, slack: SlackStandIn) -> None:
         self.slack = slack
         self.channel = slack.create_channel("deployments")
-        slack.create_channel("with-partner", external=True)
+        slack.create_channel("with-partner", shared="external")
         self.alice = slack.create_user("alice", real_name="Alice Archer")
         self.bob = slack.create_user("bob", real_name="Bob Builder", kind="guest")
         self.report = ""

@@ -18,14 +18,14 @@ REPOSITORY = "/repos/acme/fleet"
 class World:
     """``acme/fleet`` (private) with one commit on main; author and reviewer may write, bot too, stranger nothing."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, private: bool = True) -> None:
         self.folder = folder
         self.standin = GitHubStandIn(folder / "github")
         # The author sets scenes, faster than GitHub would let a person.
         self.tokens = {"author": self.standin.create_user("author", unlimited=True)}
         self.tokens |= {login: self.standin.create_user(login) for login in ("reviewer", "stranger", "admin")}
         self.tokens["bot"] = self.standin.create_user("gitops-bot")
-        self.standin.create_repository("acme", "fleet")
+        self.standin.create_repository("acme", "fleet", private=private)
         for login, permission in (
             ("author", "write"),
             ("reviewer", "write"),

@@ -175,7 +175,11 @@ class Control:
         )
 
     async def change_settings(self, request: web.Request) -> web.Response:
-        """Change what ``settings`` tells; also ``{"archived": {channel: bool}, "deleted": {user: bool}}``."""
+        """Change what ``settings`` tells.
+
+        Also ``{"archived": {channel: bool}, "shared": {channel: ""|"external"|"pending"|"organisation"},
+        "deleted": {user: bool}, "kind": {user: kind}}``.
+        """
         body = await _body(request)
         workspace = self._workspace
         if "rate_limits" in body:
@@ -193,15 +197,13 @@ class Control:
         self._views.trigger_life = float(body.get("trigger_life", self._views.trigger_life))
         self._files.share_delay = float(body.get("share_delay", self._files.share_delay))
         self._files.enabled = bool(body.get("file_uploads", self._files.enabled))
-        for channel, archived in body.get("archived", {}).items():
-            workspace.channels[channel].archived = bool(archived)
-        for user_id, deleted in body.get("deleted", {}).items():
-            workspace.users[user_id].deleted = bool(deleted)
+        _change_each(workspace.channels, ("archived", "shared"), body)
+        _change_each(workspace.users, ("deleted", "kind"), body)
         workspace.changed()
         return await self.settings(request)
 
     async def add_channel(self, request: web.Request) -> web.Response:
-        """Make a channel: name, and external, private, bot_joins."""
+        """Make a channel: name, and shared, private, bot_joins."""
         try:
             channel = self._workspace.add_channel(**await _body(request))
         except TypeError as error:
@@ -224,6 +226,12 @@ class Control:
                 return _wrong(str(error))
 
         return answer
+
+
+def _change_each(items: Mapping[str, Any], fields: tuple[str, ...], body: Mapping[str, Any]) -> None:
+    for name in fields:
+        for item_id, value in body.get(name, {}).items():
+            setattr(items[item_id], name, value)
 
 
 async def _body(request: web.Request) -> dict[str, Any]:

@@ -84,7 +84,7 @@ class Inbox:
                     "id": channel.id,
                     "name": workspace.app_name if channel.direct_with else channel.name,
                     "direct": bool(channel.direct_with),
-                    "external": channel.external,
+                    "external": channel.shared == "external",
                     "private": channel.private,
                     "archived": channel.archived,
                     "latest": next(reversed(workspace.messages[channel.id]), ""),

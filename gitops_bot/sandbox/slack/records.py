@@ -5,12 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-UserKind = Literal["member", "guest", "stranger", "bot"]
+UserKind = Literal["member", "guest", "single_channel_guest", "stranger", "colleague", "bot"]
+# Whether a channel is shared: with another organisation, soon (an open invitation), with other workspaces of ours.
+Sharing = Literal["", "external", "pending", "organisation"]
 
 
 @dataclass
 class User:
-    """A person or a bot. A *stranger* belongs to another workspace (Slack Connect)."""
+    """A person or a bot.
+
+    A *stranger* belongs to another organisation (Slack Connect), a *colleague* to another workspace
+    of the same Enterprise Grid organisation.
+    """
 
     id: str
     name: str
@@ -43,8 +49,8 @@ class User:
             "is_admin": False,
             "is_owner": False,
             "is_primary_owner": False,
-            "is_restricted": self.kind == "guest",
-            "is_ultra_restricted": False,
+            "is_restricted": self.kind in {"guest", "single_channel_guest"},
+            "is_ultra_restricted": self.kind == "single_channel_guest",
             "is_bot": self.kind == "bot",
             "is_app_user": False,
             "updated": self.updated,
@@ -65,14 +71,14 @@ class User:
 
 @dataclass
 class Channel:
-    """A channel. ``external``: shared with another organisation by Slack Connect."""
+    """A channel. ``shared`` "external" or "pending": with another organisation by Slack Connect."""
 
     id: str
     name: str
     created: int
     creator: str
     team_id: str
-    external: bool = False
+    shared: Sharing = ""
     private: bool = False
     archived: bool = False
     # For a direct message: the person at the other end.
@@ -112,11 +118,11 @@ class Channel:
             "is_archived": self.archived,
             "is_general": False,
             "unlinked": 0,
-            "is_shared": self.external,
-            "is_org_shared": False,
-            "is_pending_ext_shared": False,
-            "is_ext_shared": self.external,
-            "pending_shared": [],
+            "is_shared": self.shared in {"external", "organisation"},
+            "is_org_shared": self.shared == "organisation",
+            "is_pending_ext_shared": self.shared == "pending",
+            "is_ext_shared": self.shared == "external",
+            "pending_shared": ["T0INVITED0"] if self.shared == "pending" else [],
             "context_team_id": self.team_id,
             "shared_team_ids": [self.team_id],
             "is_member": app_user in self.members,

@@ -12,7 +12,7 @@ from gitops_bot.sandbox.slack.faults import Faults
 from gitops_bot.sandbox.slack.inbox import Inbox
 from gitops_bot.sandbox.slack.interactions import Interactions
 from gitops_bot.sandbox.slack.rates import RateLimits
-from gitops_bot.sandbox.slack.records import UserKind
+from gitops_bot.sandbox.slack.records import Sharing, UserKind
 from gitops_bot.sandbox.slack.response_urls import ResponseUrls
 from gitops_bot.sandbox.slack.sockets import Sockets
 from gitops_bot.sandbox.slack.web_api import WebApi
@@ -86,11 +86,9 @@ class SlackStandIn:
         """The app-level token for Socket Mode."""
         return self.workspace.app_token
 
-    def create_channel(
-        self, name: str, *, external: bool = False, private: bool = False, bot_joins: bool = True
-    ) -> str:
-        """Make a channel and give its id. ``external``: shared with strangers by Slack Connect."""
-        return self.workspace.add_channel(name, external=external, private=private, bot_joins=bot_joins).id
+    def create_channel(self, name: str, *, shared: Sharing = "", private: bool = False, bot_joins: bool = True) -> str:
+        """Make a channel and give its id. ``shared`` "external": with strangers by Slack Connect."""
+        return self.workspace.add_channel(name, shared=shared, private=private, bot_joins=bot_joins).id
 
     def create_user(self, name: str, *, kind: UserKind = "member", real_name: str = "") -> str:
         """Let somebody join and give their id."""

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gitops_bot.sandbox.slack.records import Channel, Message, StoredFile, User, UserKind, View
+from gitops_bot.sandbox.slack.records import Channel, Message, Sharing, StoredFile, User, UserKind, View
 from gitops_bot.sandbox.slack.refusals import SlackRefusal
 
 # What the app may do and is told of, unless it is installed from a manifest.
@@ -110,22 +110,32 @@ class Workspace:
         return f"{self._last_stamp // 1_000_000}.{self._last_stamp % 1_000_000:06}"
 
     def add_user(self, name: str, *, kind: UserKind = "member", real_name: str = "") -> User:
-        """Let somebody join; a stranger comes from another team."""
-        team = new_id("T") if kind == "stranger" else self.team_id
+        """Let somebody join; strangers and colleagues come from another team, the latter of our own organisation."""
+        team = new_id("T") if kind in {"stranger", "colleague"} else self.team_id
         enterprise = "" if kind == "stranger" else self.enterprise_id
         user = User(new_id("U"), name, real_name or name, kind, team, int(time.time()), enterprise_id=enterprise)
         self.users[user.id] = user
         for channel in self.channels.values():
-            if not channel.private and not channel.direct_with and (channel.external or kind != "stranger"):
+            if not channel.private and not channel.direct_with and (channel.shared == "external" or kind != "stranger"):
                 channel.members.add(user.id)
         self.changed()
         return user
 
     def add_channel(
-        self, name: str, *, external: bool = False, private: bool = False, bot_joins: bool = True, direct_with: str = ""
+        self,
+        name: str,
+        *,
+        shared: Sharing = "",
+        private: bool = False,
+        bot_joins: bool = True,
+        direct_with: str = "",
     ) -> Channel:
         """Make a channel in which everybody is who may be; the bot too, unless told otherwise."""
-        people = {user.id for user in self.users.values() if user.kind in {"member", "guest"} or external}
+        people = {
+            user.id
+            for user in self.users.values()
+            if user.kind not in {"stranger", "bot"} or (shared == "external" and user.kind == "stranger")
+        }
         members = {direct_with} if direct_with else people - {self.bot_user}
         if bot_joins:
             members.add(self.bot_user)
@@ -135,7 +145,7 @@ class Workspace:
             int(time.time()),
             self.bot_user,
             self.team_id,
-            external=external,
+            shared=shared,
             private=private,
             direct_with=direct_with,
             members=members,
