@@ -34,6 +34,19 @@ _REQUESTS_PER_SECOND = 200
 _BURST = 400
 
 
+_OTHER_KIND = {
+    "target": {"kind": "Secret"},
+    "patch": json.dumps([{"op": "replace", "path": "/kind", "value": "SecretOfWhichOnlyReferencesAreRead"}]),
+}
+# What flux puts in place of a value of a Secret that looks encrypted.
+_MASKED = re.compile(r"\*\*SOPS\*\*|KipTT1BTKio=")
+
+
+def hides_values(render: str) -> bool:
+    """Whether flux masked something in a render, so that not everything in it can be seen."""
+    return _MASKED.search(render) is not None
+
+
 def arguments(operation: str, kustomization: Kustomization, folder: RunFolder, limits: Limits) -> list[str]:
     """Give the arguments of ``flux build`` or ``flux diff kustomization``, after the program's name.
 
@@ -96,9 +109,16 @@ def _skipping(kind: tuple[str, str]) -> dict[str, Any]:
     return {"target": target, "patch": json.dumps({"apiVersion": "v1", "kind": kind[1], **mark})}
 
 
-def file_without_variables(kustomization: Kustomization) -> dict[str, Any]:
-    """Write the object without ``postBuild``: the render keeps every ``${NAME}`` as it stands."""
+def file_without_variables(kustomization: Kustomization, *, open_secrets: bool = False) -> dict[str, Any]:
+    """Write the object without ``postBuild``: the render keeps every ``${NAME}`` as it stands.
+
+    ``open_secrets`` gives Secrets another kind: flux masks what looks encrypted in a Secret, and ends where
+    its data is no base64, as a reference is not.
+    """
     kept = {key: value for key, value in kustomization.spec.items() if key != "postBuild"}
+    if open_secrets:
+        patches = kept.get("patches")
+        kept["patches"] = [*(patches if isinstance(patches, list) else ()), _OTHER_KIND]
     return kustomization_file(Kustomization(kustomization.id, kept, live=kustomization.live), {}, lacking=False)
 
 

@@ -16,6 +16,9 @@ from gitops_bot.flux.api_reader import ApiReader, ApiUnreachableError, NotReadab
 from gitops_bot.models.kustomizations import Kustomization
 
 _KUSTOMIZATIONS = "/apis/kustomize.toolkit.fluxcd.io/v1"
+_OWNER = "kustomize.toolkit.fluxcd.io"
+# Kustomizations that apply Kustomizations that apply this one.
+_GENERATIONS = 4
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class Variables:
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
     # Names whose value comes from a Secret.
     secret: frozenset[str] = frozenset()
-    # Every value of the Secrets that were read, by key: flux uses the values without line breaks.
+    # Every value of the Secrets that were read, by key: flux uses the values without line breaks. With those
+    # that the Kustomizations above this one read: they may have put them into its spec.
     secret_values: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
     # References that were not followed, and why.
     notes: tuple[str, ...] = ()
@@ -47,9 +51,10 @@ class VariableReader:
 
     async def read(self, kustomization: Kustomization) -> Variables:
         """Read what ``postBuild`` refers to; NotReadableError, ApiUnreachableError."""
+        inherited = await self._inherited(kustomization) if kustomization.live else []
         after = kustomization.spec.get("postBuild")
         if not isinstance(after, Mapping):
-            return Variables()
+            return Variables(secret_values=tuple(dict.fromkeys(inherited)))
         values: dict[str, str] = {}
         secret: set[str] = set()
         seen: list[tuple[str, bytes]] = []
@@ -71,7 +76,7 @@ class VariableReader:
         for key, text in (inline if isinstance(inline, Mapping) else {}).items():
             values[str(key)] = str(text).replace("\n", "")
             secret.discard(str(key))
-        return Variables(values, frozenset(secret), tuple(dict.fromkeys(seen)), tuple(notes))
+        return Variables(values, frozenset(secret), tuple(dict.fromkeys([*seen, *inherited])), tuple(notes))
 
     async def _followed(
         self, kustomization: Kustomization, references: list[_Reference]
@@ -81,8 +86,7 @@ class VariableReader:
             return references, []
         allowed: set[str] = set()
         if kustomization.live:
-            path = f"{_KUSTOMIZATIONS}/namespaces/{kustomization.id.namespace}/kustomizations/{kustomization.id.name}"
-            live = await self._reader.get(path) or {}
+            live = await self._reader.get(_path(kustomization.id.namespace, kustomization.id.name)) or {}
             after = (live.get("spec") or {}).get("postBuild") or {}
             allowed = {item.name for item in _references(after) if item.kind == "Secret"}
         followed = [item for item in references if item.kind != "Secret" or item.name in allowed]
@@ -92,6 +96,32 @@ class VariableReader:
             "its variables were not looked up."
             for item in left_out
         ]
+
+    async def _inherited(self, kustomization: Kustomization) -> list[tuple[str, bytes]]:
+        """Read the Secrets of the Kustomizations that apply this one, as far as they can be read."""
+        values: list[tuple[str, bytes]] = []
+        namespace, name = kustomization.id.namespace, kustomization.id.name
+        seen: set[tuple[str, str]] = set()
+        while (namespace, name) not in seen and len(seen) <= _GENERATIONS:
+            seen.add((namespace, name))
+            live = await self._readable(_path(namespace, name))
+            if len(seen) > 1:
+                for reference in _references((live.get("spec") or {}).get("postBuild") or {}):
+                    if reference.kind == "Secret" and is_name(reference.name):
+                        found = await self._readable(f"/api/v1/namespaces/{namespace}/secrets/{reference.name}")
+                        values += _data(found, "Secret").items()
+            labels = (live.get("metadata") or {}).get("labels") or {}
+            namespace, name = (str(labels.get(f"{_OWNER}/{part}") or "") for part in ("namespace", "name"))
+            if not (is_name(namespace) and is_name(name)):
+                break
+        return values
+
+    async def _readable(self, path: str) -> Mapping[str, Any]:
+        """Read one object; nothing when this identity may not."""
+        try:
+            return await self._reader.get(path) or {}
+        except NotReadableError:
+            return {}
 
     async def _object(self, namespace: str, reference: _Reference) -> Mapping[str, Any]:
         plural = {"ConfigMap": "configmaps", "Secret": "secrets"}[reference.kind]
@@ -105,6 +135,10 @@ class VariableReader:
         if found is None and not reference.optional:
             raise NotReadableError(f'{complaint} {plural} "{reference.name}" not found')
         return found or {}
+
+
+def _path(namespace: str, name: str) -> str:
+    return f"{_KUSTOMIZATIONS}/namespaces/{namespace}/kustomizations/{name}"
 
 
 def _references(after: Mapping[str, Any]) -> Iterator[_Reference]:

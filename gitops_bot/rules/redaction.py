@@ -42,9 +42,13 @@ _APPLIED_PATH = re.compile(
 _USER_INFO = re.compile(r"(?<=://)[^/\s:@\"'«»]+(?=@)")
 # What the API server says of one Secret, up to the next object.
 _ABOUT_SECRET = re.compile(r"\bSecret/\S+ dry-run failed.*?(?=, [A-Z]\w*/\S+ dry-run failed|\Z)", re.DOTALL)
+# A quoted value, or one that nobody can tell the end of: then everything behind it goes.
 _ECHO = re.compile(
-    r"(?P<before>\b(?:Invalid|Unsupported|Duplicate) value: )\"(?:[^\"\\]|\\.)*\"|(?P<go>\{Value:)[^}]*\}"
+    r"(?P<before>\b(?:Invalid|Unsupported|Duplicate) value: )(?:\"(?:[^\"\\]|\\.)*\"|[^\"].*)|(?P<go>\{Value:).*",
+    re.DOTALL,
 )
+# Annotations by which Flux is told what to do: rules look at them, and no secret is in them.
+_FLUX_ANNOTATION = re.compile(r"[a-z0-9-]+\.toolkit\.fluxcd\.io/")
 
 
 class Redactor:
@@ -83,10 +87,16 @@ class Redactor:
         metadata = found.get("metadata") or {}
         kind, name = str(found.get("kind")), str(metadata.get("name"))
         shown = {key: value for key, value in metadata.items() if key != "annotations"}
+        secret = kind == "Secret" or self._was_encrypted(kind, name)
         annotations = metadata.get("annotations")
         if isinstance(annotations, Mapping):
-            shown["annotations"] = {key: value for key, value in annotations.items() if key != LAST_APPLIED}
-        secret = kind == "Secret" or self._was_encrypted(kind, name)
+            shown["annotations"] = {
+                key: self.placeholder(str(key), str(value).encode("utf-8", "surrogateescape"))
+                if secret and not _FLUX_ANNOTATION.match(str(key))
+                else value
+                for key, value in annotations.items()
+                if key != LAST_APPLIED
+            }
         kept = {"apiVersion": found.get("apiVersion"), "kind": found.get("kind")} if secret else dict(found)
         redacted: dict[str, Any] = self._values({**kept, "metadata": shown})
         return redacted

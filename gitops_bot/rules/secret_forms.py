@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, quote_plus
 
+from gitops_bot.rules.secret_readings import readings
+
 # Shorter values are not looked for: they would be found in every other word.
 SHORTEST = 6
 _BASE64_BITS = 6
@@ -23,15 +25,16 @@ class Span:
 
 
 def forms(value: bytes) -> frozenset[str]:
-    """Give every text that a value may be printed as: raw, by line, base64, URL, JSON, YAML, Go, hexadecimal."""
+    """Give every text that a value may be printed as: raw, by line, in parts, base64, URL, JSON, YAML, hexadecimal."""
     raw = value.decode("utf-8", "surrogateescape")
     # Flux takes the line breaks out; a block of YAML puts each line on its own.
-    texts = {raw, raw.strip(), raw.replace("\n", ""), *(line.strip() for line in raw.split("\n"))}
+    one_line = raw.replace("\n", "")
+    texts = {raw, raw.strip(), one_line, *(line.strip() for line in raw.split("\n")), *readings(one_line)}
     found = set(_base64_forms(value))
     for text in texts:
         if len(text) >= SHORTEST:
             plain = text.encode("utf-8", "surrogateescape")
-            found |= {text, text.replace("'", "''"), plain.hex(), *_quoted(plain), *_escaped(text)}
+            found |= {text, text.replace("'", "''"), plain.hex(), plain.hex().upper(), *_quoted(plain), *_escaped(text)}
             found.update(_base64_forms(plain))
     return frozenset(form for form in found if len(form) >= SHORTEST)
 
@@ -68,9 +71,9 @@ def _base64_forms(value: bytes) -> Iterator[str]:
 def find(text: str, placeholders: Mapping[str, str]) -> list[Span]:
     """Find all forms (keys of ``placeholders``) in a text; what overlaps or touches becomes one span."""
     found = [
-        Span(at, at + len(form), placeholder)
+        Span(start, end, placeholder)
         for form, placeholder in placeholders.items()
-        for at in _positions(text, form)
+        for start, end in _places(text, form)
     ]
     merged: list[Span] = []
     for span in sorted(found, key=lambda span: (span.start, -span.end)):
@@ -82,8 +85,13 @@ def find(text: str, placeholders: Mapping[str, str]) -> list[Span]:
     return merged
 
 
-def _positions(text: str, form: str) -> Iterator[int]:
+def _places(text: str, form: str) -> Iterator[tuple[int, int]]:
     at = text.find(form)
     while at >= 0:
-        yield at
+        yield at, at + len(form)
         at = text.find(form, at + 1)
+    # YAML breaks a long line at blanks.
+    words = form.split()
+    if len(words) > 1 and "\n" in text and words[0] in text:
+        for match in re.finditer(r"\s+".join(map(re.escape, words)), text):
+            yield match.span()

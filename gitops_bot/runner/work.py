@@ -25,7 +25,7 @@ from gitops_bot.rules.closure import Closure, TreeIndex, closure_of
 from gitops_bot.rules.kustomize_fields import KUSTOMIZATION_FILES
 from gitops_bot.rules.redaction import Redactor
 from gitops_bot.rules.secret_objects import encrypted_objects, secret_values
-from gitops_bot.rules.secret_references import transformed_references
+from gitops_bot.rules.secret_references import is_number_like, transformed_references
 from gitops_bot.rules.yaml_nodes import UnreadableTextError
 from gitops_bot.runner.live import look
 
@@ -35,6 +35,14 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
 class _RefusedError(Exception):
     """flux must not see this; the text says why."""
+
+
+class _UnusableError(Exception):
+    """flux failed before it was given any secret; holds what it said."""
+
+    def __init__(self, outcome: FluxOutcome) -> None:
+        super().__init__()
+        self.outcome = outcome
 
 
 @dataclass
@@ -111,6 +119,11 @@ class Workshop:
     async def _do(self, job: Job) -> FluxOutcome:
         prepared = await self._prepare(job)
         variables = prepared.variables
+        if variables.secret:
+            try:
+                await self._refuse_transformed(prepared)
+            except _UnusableError as error:
+                return self._redacted(prepared, replace(error.outcome, text="", notes=variables.notes))
         file = command.kustomization_file(
             job.kustomization, variables.values, lacking=bool(variables.notes), left_out=job.left_out
         )
@@ -132,10 +145,7 @@ class Workshop:
         self._inspect(tree, kustomization)
         variables = await self._variables.read(kustomization)
         redactor = Redactor(self._key, variables.secret_values, self._encrypted)
-        prepared = _Prepared(job, tree, variables, redactor)
-        if variables.secret:
-            await self._refuse_transformed(prepared)
-        return prepared
+        return _Prepared(job, tree, variables, redactor)
 
     def _inspect(self, tree: _Tree, kustomization: Kustomization) -> None:
         """Refuse references out of the tree, files that explode, and names that cannot be written; write the rest."""
@@ -158,22 +168,30 @@ class Workshop:
 
     async def _refuse_transformed(self, prepared: _Prepared) -> None:
         """Render without variables, and refuse references that would print parts of a secret."""
-        kustomization = prepared.job.kustomization
-        key = f"{prepared.job.tree}\0{_spec_key(kustomization)}"
+        key = f"{prepared.job.tree}\0{_spec_key(prepared.job.kustomization)}"
         if key not in self._checked:
-            file = command.file_without_variables(kustomization)
-            with run_folder(self._folder, self._opening, file) as folder:
-                ended = await self._run("build", prepared, folder)
-            outcome = command.read_outcome("build", ended, self._opening.limits)
-            if not outcome.usable:
-                # The run itself fails the same way, and says why.
-                return
-            found = transformed_references(outcome.text, prepared.variables.secret)
+            variables = prepared.variables
+            numbers = frozenset(name for name in variables.secret if is_number_like(variables.values[name]))
+            found = transformed_references(await self._unsubstituted(prepared), variables.secret, numbers)
             self._checked[key] = ", ".join(found)
         if self._checked[key]:
             raise _RefusedError(
                 f"{self._checked[key]} would print a part of a secret variable. Use the whole variable, or a ConfigMap."
             )
+
+    async def _unsubstituted(self, prepared: _Prepared) -> str:
+        """Render without variables; _UnusableError, with what flux says, when nobody knows what is in there."""
+        for open_secrets in (True, False):
+            file = command.file_without_variables(prepared.job.kustomization, open_secrets=open_secrets)
+            with run_folder(self._folder, self._opening, file) as folder:
+                ended = await self._run("build", prepared, folder)
+            outcome = command.read_outcome("build", ended, self._opening.limits)
+            if outcome.usable and (open_secrets or not command.hides_values(outcome.text)):
+                return outcome.text
+        if outcome.usable:
+            raise _RefusedError("References to secret variables in encrypted Secrets cannot be checked here.")
+        # Not run with the secrets either: that it would fail in the same way is not sure.
+        raise _UnusableError(outcome)
 
     async def _run(self, operation: str, prepared: _Prepared, folder: RunFolder) -> Ended:
         arguments = command.arguments(operation, prepared.job.kustomization, folder, self._opening.limits)

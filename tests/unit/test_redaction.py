@@ -13,7 +13,7 @@ from gitops_bot.rules.changes import parse_diff
 from gitops_bot.rules.redaction import Redactor
 from gitops_bot.rules.secret_forms import SHORTEST, forms
 from gitops_bot.rules.secret_objects import encrypted_objects, secret_values
-from gitops_bot.rules.secret_references import transformed_references
+from gitops_bot.rules.secret_references import is_number_like, transformed_references
 from gitops_bot.rules.yaml_nodes import UnreadableTextError, documents
 
 KEY = b"k" * 32
@@ -49,6 +49,7 @@ FORMS = {
     ),
     "single quotes of YAML": lambda text: "'" + text.replace("'", "''") + "'",
     "hexadecimal": lambda text: text.encode().hex(),
+    "hexadecimal in capitals": lambda text: text.encode().hex().upper(),
     "without line breaks": lambda text: text.replace("\n", ""),
     "indented lines": lambda text: "\n".join("    " + line for line in text.split("\n")),
 }
@@ -89,6 +90,51 @@ def test_secrets_that_overlap_leave_nothing(values: list[str], text: str) -> Non
 def test_overlapping_values_become_one_placeholder() -> None:
     shown = Redactor(KEY, [("A", b"abcdef"), ("B", b"defghi")]).plain("x abcdefghi y")
     assert shown == f"x {Redactor(KEY).placeholder('A', b'abcdef')} y"
+
+
+# What flux 2.9.5 printed for each of these values, written without quotes in a ConfigMap.
+READ_BY_YAML = [
+    ('{"user":"admin","pw":"hunter22zz"}', "    pw: hunter22zz\n    user: admin", "hunter22zz"),
+    ("12345678901234567890", "num: 12345678901234567000", "123456789"),
+    ("12345678901234567890", "num: 1.2345678901234567e+19", "1.2345678"),
+    ("00123456", "oct: 42798000\noct: 00123456", "00123456"),
+    ("0x1234abcd", "hex: 305441741", "305441741"),
+    ("1_000_000_7", "int: 10000007", "10000007"),
+    ("correct #horse", "comment: correct", "correct"),
+    ('"quoted-secret"', "q: quoted-secret", "quoted-secret"),
+    ("it''s so hunter22", "q: it's so hunter22", "hunter22"),
+    ("[first-one, second-one]", "- first-one\n- second-one", "-one"),
+    ("first-one, second-one", "- first-one\n- second-one", "-one"),
+    ("a\\x41bcdefgh\\tz", 'e: "aAbcdefgh\tz"', "bcdefgh"),
+]
+
+
+@pytest.mark.parametrize(("value", "printed", "leaked"), READ_BY_YAML)
+def test_what_yaml_makes_of_a_value_is_found(value: str, printed: str, leaked: str) -> None:
+    assert leaked in printed
+    assert leaked not in Redactor(KEY, [("S", value.encode())]).plain(printed)
+
+
+def test_the_names_of_fields_in_a_secret_stay() -> None:
+    secret = b'{"username": "administrator", "database": "hunter22zz"}'
+    assert Redactor(KEY, [("S", secret)]).plain("username database") == "username database"
+
+
+@pytest.mark.parametrize(
+    "value", ["&a [*a, hunter22]", "[" * 5000, "&a [x,x]" * 500, "x" * 100_000, "!!python/object:os.system x"]
+)
+def test_a_strange_value_is_only_a_value(value: str) -> None:
+    assert "secret:S" in Redactor(KEY, [("S", value.encode())]).plain(f"a: {value}")
+
+
+def test_a_value_that_yaml_breaks_at_a_blank_is_found() -> None:
+    value = "correct horse battery staple " * 4
+    lines = ("correct horse battery staple correct", "horse battery staple correct horse", "battery staple")
+    printed = "long: see " + "\n    ".join((*lines, "correct horse battery staple end"))
+    shown = Redactor(KEY, [("S", value.encode())]).plain(printed)
+    assert "horse" not in shown
+    assert shown.startswith("long: see «secret:S#")
+    assert shown.endswith(" end")
 
 
 def test_short_values_are_left_alone() -> None:
@@ -202,6 +248,79 @@ def test_tokens_and_addresses_with_passwords_are_hidden_and_changes_of_them_stay
     assert one != render("ghp_" + "a" * 36, "bob:pass2")
     assert one == render("ghp_" + "a" * 36, "bob:pass1")
     assert "onlyatoken" not in render("x", "onlyatoken")
+
+
+# Made up, each in the shape that its issuer documents.
+TOKENS = {
+    "GitHub, classic": "ghp_" + "a1B2" * 9,
+    "GitHub, of an app": "ghs_" + "a1B2" * 9,
+    "GitHub, of an app, stateless": "ghs_1234567_eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiIxMjM0In0.c2lnbmF0dXJlLXBhcnQ",
+    "GitHub, OAuth": "gho_" + "a1B2" * 9,
+    "GitHub, fine-grained": "github_pat_11ABCDEFG0_" + "a1B2" * 10,
+    "GitLab": "glpat-" + "a1B2" * 5,
+    "Slack, bot": "xoxb-123456789012-abcdefABCDEF",
+    "Slack, rotated": "xoxe.xoxb-1-MS0yLTEyMzQ1Njc4OTAxMg",
+    "Slack, app": "xapp-1-A0123456789-1234567890123-abcdef",
+    "OpenAI": "sk-proj-" + "a1B2_" * 8,
+    "Stripe": "sk_live_" + "a1B2" * 6,
+    "Google": "AIza" + "a1B2-" * 7,
+    "AWS": "AKIA" + "A1B2" * 4,
+    "npm": "npm_" + "a1B2" * 9,
+    "Vault": "hvs." + "a1B2" * 8,
+    "JSON web token": "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiIxMjM0In0.c2lnbmF0dXJlLXBhcnQ",
+    "age": "AGE-SECRET-KEY-1" + "QPZRY9X8" * 7,
+}
+
+
+@pytest.mark.parametrize("kind", TOKENS)
+@pytest.mark.parametrize("around", ["{}", "a: {}\n", '{{"a":"{}"}}', "https://host/?x={}", "Authorization: Bearer {}"])
+def test_tokens_are_known_by_their_shape(kind: str, around: str) -> None:
+    shown = Redactor(KEY).plain(around.format(TOKENS[kind]))
+    assert TOKENS[kind] not in shown
+    assert TOKENS[kind][-8:] not in shown
+    assert "«hidden#" in shown
+
+
+HIDDEN_PARTS = [
+    ("redis://:hunter22@cache:6379/0", "hunter22"),
+    ("postgres://bob:hunter22@db/app", "hunter22"),
+    ("postgres://bob:p@hunter22@db/app", "hunter22"),
+    ("postgres://bob:pa/hunter22@db/app", "hunter22"),
+    ("https://x:12345678@host/", "12345678"),
+    ("https://x:1234@host/", "1234"),
+    ("https://host/p?access_token=hunter22&b=c", "hunter22"),
+    ("https://host/p?a=b&sig=hunter22%3D", "hunter22"),
+    ("https://hooks.slack.com/services/T0123/B0123/hunter22hunter22", "hunter22"),
+    ("Authorization: Basic aHVudGVyMjI6eA==", "aHVudGVyMjI6eA"),
+    ("Authorization: Bearer abcdefghijklmnop1234", "mnop1234"),
+    ("aws_secret_access_key = " + "abcdEFGH/+" * 4, "abcdEFGH"),
+    ("client-key-data: LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVktLS0tLQpNSUlF", "TUlJRQ"),
+    ("-----BEGIN OPENSSH PRIVATE KEY-----\n  b3BlbnNzaC1r\n  -----END OPENSSH PRIVATE KEY-----", "b3Blbn"),
+    ("-----BEGIN PGP PRIVATE KEY BLOCK-----\nlQdGBF\n-----END PGP PRIVATE KEY BLOCK-----", "lQdGBF"),
+    ("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBg", "MIIEvQ"),
+]
+
+
+@pytest.mark.parametrize(("text", "part"), HIDDEN_PARTS)
+def test_what_stands_where_secrets_stand_is_hidden(text: str, part: str) -> None:
+    assert part not in Redactor(KEY).plain(f"a: {text} b")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://registry:5000/team/app:1.2@sha256:abcdef",
+        "oci://ghcr.io/team/app:1.2@sha256:abcdef",
+        "http://host:8080/path and somebody@example.com",
+        "basic authentication of the bearer of news",
+        "-----BEGIN CERTIFICATE-----\nMIIEvQ\n-----END CERTIFICATE-----",
+        "ca: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUU=",
+        "https://host/search?query=token&page=2",
+        "risk-of-something-that-is-a-long-name",
+    ],
+)
+def test_what_only_resembles_a_secret_stays(text: str) -> None:
+    assert Redactor(KEY).plain(text) == text
 
 
 def test_a_render_that_cannot_be_read_does_not_leave() -> None:
@@ -334,6 +453,42 @@ def test_what_the_api_server_says_of_a_secret_is_hidden() -> None:
     assert "987654" not in REDACTOR.message(typed)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        '.data.x: expected string, got &value.valueUnstructured{Value:map[string]interface {}{"b":"top-secret"}}',
+        "Invalid value: map[string]string{a: top-secret}: no",
+        'Invalid value: {"a":"top-secret"}: no',
+        'Duplicate value: "top-secret"',
+        'Unsupported value: "top-secret": supported values: "a"',
+    ],
+)
+def test_no_way_to_echo_a_value_of_a_secret_is_left(said: str) -> None:
+    whole = f"✗ [Secret/apps/a dry-run failed (Invalid): {said}, ConfigMap/apps/b dry-run failed (Invalid): shown]"
+    shown = REDACTOR.message(whole)
+    assert "top-secret" not in shown
+    assert "ConfigMap/apps/b dry-run failed (Invalid): shown" in shown
+
+
+def test_a_live_secret_shows_no_annotation_but_those_of_flux() -> None:
+    annotations = {
+        "note": "top-secret",
+        "kustomize.toolkit.fluxcd.io/prune": "disabled",
+        "kubectl.kubernetes.io/last-applied-configuration": "top-secret",
+    }
+    found = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "a", "annotations": annotations},
+        "data": {"x": "y"},
+    }
+    live = REDACTOR.live(found)
+    assert "top-secret" not in str(live)
+    assert live["metadata"]["annotations"]["kustomize.toolkit.fluxcd.io/prune"] == "disabled"
+    assert live["metadata"]["annotations"]["note"] == REDACTOR.placeholder("note", b"top-secret")
+    assert "data" not in live
+
+
 def test_values_of_rendered_secrets_are_known() -> None:
     render = "kind: Secret\ndata: {a: aHVudGVyMjI=}\nstringData: {b: other}\n---\nkind: [Secret\n"
     assert secret_values(render) == (("a", b"hunter22"), ("b", b"other"))
@@ -362,6 +517,15 @@ CUTS = [
     "${A:=${S:0:3}}",
     "$$${S:0:3}",
     "${S+x}",
+    # Beside a whole one; as the default of another; with an escape that is none inside of a reference.
+    "${S}${S:0:3}",
+    "${S} ${S:0:3}",
+    "${S:=${S:0:3}}",
+    "${S:-${#S}}",
+    "${A:-$${S:0:3}}",
+    "${A:-${B}$${S:0:3}}",
+    "${A:=x$$${S^^}}",
+    "$${A}${S:0:3}",
 ]
 WHOLE = ["${S}", "${S:=x}", "${S:-x}", "${S=x}", "$${S:0:3}", "${SECOND:0:3}", "${A:0:3}", "$S:0:3", "{S:0:3}"]
 
@@ -374,6 +538,43 @@ def test_a_reference_that_cuts_a_secret_is_found(reference: str) -> None:
 @pytest.mark.parametrize("reference", WHOLE)
 def test_a_reference_to_the_whole_value_is_not(reference: str) -> None:
     assert transformed_references(f"kind: ConfigMap\ndata:\n  a: {reference}\n", frozenset({"S"})) == ()
+
+
+PARTS_OF_NUMBERS = [
+    "0x${S}",
+    "${S}e1",
+    "1${S}",
+    "-1${S}",
+    "${S}.5",
+    "${S}${S}",
+    "0o${S}",
+    "1_${S}",
+    "${A}${S}",
+    '"0x${S}"',
+]
+NO_PARTS = ["${S}", '"${S}"', "x${S}", "v1.${S}-a", "host-${S}.example.com", "${S} 12", "a: [${S}, 1]"]
+
+
+@pytest.mark.parametrize("reference", PARTS_OF_NUMBERS)
+def test_a_secret_number_inside_another_number_is_found(reference: str) -> None:
+    names = frozenset({"S"})
+    assert transformed_references(f"data:\n  a: {reference}\n", names, names)
+    assert transformed_references(f"data:\n  a: {reference}\n", names) == ()
+
+
+@pytest.mark.parametrize("reference", NO_PARTS)
+def test_a_secret_number_beside_other_words_is_not(reference: str) -> None:
+    assert transformed_references(f"data:\n  a: {reference}\n", frozenset({"S"}), frozenset({"S"})) == ()
+
+
+@pytest.mark.parametrize("value", ["123456", "12ab34cd", "-1.5e10", "1_000", "0"])
+def test_numbers_are_known(value: str) -> None:
+    assert is_number_like(value)
+
+
+@pytest.mark.parametrize("value", ["", "hunter22", "12 34", "ab-cd", "1.2.3"])
+def test_other_values_are_no_numbers(value: str) -> None:
+    assert not is_number_like(value)
 
 
 def test_objects_that_flux_leaves_alone_may_cut() -> None:
