@@ -18,6 +18,7 @@ GitopsBotError
 │   ├── ClusterUnavailable no answer, expired credentials: try again later
 │   └── ClusterRefused     a right is missing
 ├── RunnerError            the second program failed, not the flux in it
+│   └── RunnerUnavailable  it cannot be reached, or went away: try again later
 ├── SlackError             Slack refused, or could not be reached
 │   ├── SlackUnavailable   no answer; whether the call had an effect is not known
 │   ├── SlackRateLimited   ``retry_after`` says for how many seconds
@@ -89,6 +90,10 @@ class ClusterRefused(ClusterError):
 
 class RunnerError(GitopsBotError):
     """The second program (or its cage) failed, not the flux in it."""
+
+
+class RunnerUnavailable(RunnerError):
+    """The runner cannot be reached, has no room, or went away in the middle: worth another try."""
 
 
 class SlackError(GitopsBotError):

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from gitops_bot import telemetry
 from gitops_bot.errors import RunnerError
@@ -12,31 +12,34 @@ from gitops_bot.models.changes import FluxOutcome
 from gitops_bot.models.kustomizations import Kustomization, ObjectReference
 from gitops_bot.models.tree import Tree
 
-log = telemetry.logger(__name__)
-
 # Seconds beyond flux's own deadline after which the runner counts as dead. A job may be two runs.
 _GRACE = 30.0
 _RUNS_OF_A_JOB = 2
-# Bytes of the runner's last words that are kept for the log.
-_LAST_WORDS = 2000
+_LAST_WORDS_SECONDS = 2.0
+
+
+class Channel(Protocol):
+    """The way to a runner: a child process of ours, or one that is reached over HTTP."""
+
+    async def send(self, line: bytes) -> None:
+        """Send one message; ConnectionError when nobody listens any more."""
+        ...
+
+    async def receive(self) -> bytes:
+        """Wait for one message; b"" when there will be none."""
+        ...
+
+    async def failure(self, why: str) -> RunnerError:
+        """Tell, once there are no more messages, what that means; ``why`` is what the runner itself said."""
+        ...
 
 
 class Session:
     """Some trees in a runner, ready for any number of runs. Runs may go side by side."""
 
-    def __init__(
-        self,
-        to_runner: asyncio.StreamWriter,
-        from_runner: asyncio.StreamReader,
-        last_words: asyncio.StreamReader,
-        *,
-        slots: asyncio.Semaphore,
-        limits: protocol.Limits,
-    ) -> None:
-        """Take the runner's pipes; ``slots`` bounds the runs over all sessions."""
-        self._to_runner = to_runner
-        self._from_runner = from_runner
-        self._last_words = last_words
+    def __init__(self, channel: Channel, *, slots: asyncio.Semaphore, limits: protocol.Limits) -> None:
+        """Take the way to a runner, which its owner closes; ``slots`` bounds the runs over all sessions."""
+        self._channel = channel
         self._slots = slots
         self._patience = limits.seconds * _RUNS_OF_A_JOB + _GRACE
         self._waiting: dict[int, asyncio.Future[protocol.Answer | protocol.Sight]] = {}
@@ -71,14 +74,11 @@ class Session:
         return await self._do("diff", kustomization, tree, left_out)
 
     async def close(self) -> None:
-        """End the runner's input: it stops every run and goes. Whoever still waits is told."""
+        """Listen no more. Whoever still waits is told."""
         self._fail(RunnerError("The session was closed."))
         self._reading.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._reading
-        with contextlib.suppress(ConnectionError):
-            self._to_runner.close()
-            await self._to_runner.wait_closed()
 
     async def live_objects(
         self, kustomization: Kustomization, wanted: Mapping[ObjectReference, str]
@@ -126,16 +126,17 @@ class Session:
 
     async def _send(self, message: protocol.Message) -> None:
         try:
-            self._to_runner.write(protocol.encode(message))
-            await self._to_runner.drain()
+            await self._channel.send(protocol.encode(message))
         except ConnectionError as error:
+            # Why it went is in what it said last, if it said anything.
+            await asyncio.wait({self._reading}, timeout=_LAST_WORDS_SECONDS)
             raise self._failure or RunnerError("The runner ended before it was told what to do.") from error
 
     async def _listen(self) -> None:
         """Hand answers to those who wait; when the runner goes, tell all of them."""
         why = ""
         try:
-            while line := await self._from_runner.readline():
+            while line := await self._channel.receive():
                 message = protocol.decode(line)
                 if isinstance(message, protocol.Failure):
                     why = message.message
@@ -143,11 +144,7 @@ class Session:
                     self._waiting[message.number].set_result(message)
         except (ValueError, KeyError, TypeError) as error:
             why = f"it said something that is no message ({type(error).__name__})"
-        # Its own text, perhaps with a traceback: only for the log, through its filter.
-        words = (await self._last_words.read(_LAST_WORDS)).decode("utf-8", "replace")
-        if words:
-            log.error("the runner ended", last_words=words)
-        self._fail(RunnerError(f"The runner ended before it answered{': ' if why else ''}{why}."))
+        self._fail(await self._channel.failure(why))
 
     def _fail(self, failure: RunnerError) -> None:
         self._failure = failure

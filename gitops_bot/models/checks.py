@@ -21,3 +21,16 @@ class Check:
     state: CheckState
     seen: str
     advice: str = ""
+
+
+@dataclass(frozen=True)
+class RunnerFacts:
+    """The runner as it is now."""
+
+    # "a child process", or its address.
+    where: str
+    flux_version: str
+    # Version of Landlock in its kernel; 0: flux is kept in its folders by what stands before that alone.
+    landlock: int
+    # Whether a NetworkPolicy can be meant for it alone: policies select Pods, not containers.
+    own_network: bool

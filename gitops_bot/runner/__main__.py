@@ -124,7 +124,16 @@ def main() -> int:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def _chosen() -> int:
+    if sys.argv[1:2] == ["serve"]:
+        # Brings a web server along, which a session does not need.
+        from gitops_bot.runner import serve  # noqa: PLC0415
+
+        return serve.main(sys.argv[2:])
+    return main()
+
+
 if __name__ == "__main__":
-    code = main()
+    code = _chosen()
     # An answer may still wait for a pipe that nobody reads: do not wait with it.
     os._exit(code)

@@ -20,12 +20,13 @@ from waiting import until
 from gitops_bot.config import FluxSettings
 from gitops_bot.errors import RunnerError
 from gitops_bot.flux import FluxDoor, protocol
+from gitops_bot.flux.child_runner import ChildChannel
 from gitops_bot.flux.session import Session
 from gitops_bot.models.changes import OutcomeStatus
 from gitops_bot.models.kustomizations import ClusterCredentials, Kustomization, KustomizationId
 from gitops_bot.models.tree import Tree
 
-APPS = Kustomization(KustomizationId("production", "flux-system", "apps"), {"path": "./apps"})
+APPS = Kustomization(KustomizationId("production", "flux-system", "apps"), {"path": "./apps"}, live=False)
 TREE = Tree({"apps/a.yaml": b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: b}\n"})
 NOBODY = 65534
 
@@ -126,7 +127,7 @@ from gitops_bot.flux import FluxDoor
 from gitops_bot.models.kustomizations import ClusterCredentials, Kustomization, KustomizationId
 from gitops_bot.models.tree import Tree
 async def main():
-    apps = Kustomization(KustomizationId("c", "flux-system", "apps"), {"path": "./apps"})
+    apps = Kustomization(KustomizationId("c", "flux-system", "apps"), {"path": "./apps"}, live=False)
     tree = Tree({"apps/a.yaml": b"apiVersion: v1\\nkind: ConfigMap\\nmetadata: {name: a, namespace: b}\\n"})
     credentials = ClusterCredentials(sys.argv[1], "", "token-canary", datetime.now(UTC))
     async with FluxDoor(FluxSettings()) as door, door.session(credentials, {"t": tree}) as cage:
@@ -175,13 +176,15 @@ sys.exit(runner.main())
     assert process.stdout
     assert process.stderr
     limits = protocol.Limits(seconds=60)
-    session = Session(process.stdin, process.stdout, process.stderr, slots=asyncio.Semaphore(4), limits=limits)
+    channel = ChildChannel(process.stdin, process.stdout, process.stderr)
+    session = Session(channel, slots=asyncio.Semaphore(4), limits=limits)
     opening = protocol.opening(str(flux), credentials(server), redaction_key=b"k" * 32, concurrency=4, limits=limits)
     await session.open(opening, {"t": TREE})
     try:
         yield session
     finally:
         await session.close()
+        await channel.close()
         await process.wait()
 
 

@@ -1,0 +1,407 @@
+"""The runner over HTTPS: who is let in, what each session may take, and what stays behind when somebody vanishes."""
+
+import asyncio
+import json
+import os
+import signal
+import ssl
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import aiohttp
+import psutil
+import pytest
+from aiohttp import web
+from runner_server import SECRET, RunnerServer, prepare, running, start
+from waiting import until
+
+from gitops_bot.config import FluxSettings
+from gitops_bot.errors import RunnerError, RunnerUnavailable, SettingsError
+from gitops_bot.flux import FluxDoor, handshake, protocol, remote_runner
+from gitops_bot.flux.handshake import Meeting
+from gitops_bot.models.changes import OutcomeStatus
+from gitops_bot.models.kustomizations import ClusterCredentials, Kustomization, KustomizationId
+from gitops_bot.models.tree import Tree
+from gitops_bot.runner import certificate
+from gitops_bot.runner.doorkeeper import Doorkeeper
+
+APPS = Kustomization(KustomizationId("production", "flux-system", "apps"), {"path": "./apps"}, live=False)
+TREE = Tree({"apps/a.yaml": b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: b}\n"})
+NOWHERE = ClusterCredentials("https://127.0.0.1:9", "", "token-canary", datetime.now(UTC) + timedelta(minutes=10))
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[RunnerServer]:
+    async with running(tmp_path) as started:
+        yield started
+
+
+@pytest.fixture
+async def silence() -> AsyncIterator[ClusterCredentials]:
+    """An API server that takes every connection and never says a word: flux waits for it."""
+    waiting: list[asyncio.StreamWriter] = []
+
+    async def listen(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        waiting.append(writer)
+
+    listener = await asyncio.start_server(listen, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    yield ClusterCredentials(f"https://127.0.0.1:{port}", "", "token-canary", NOWHERE.expires_at)
+    for writer in waiting:
+        writer.close()
+    listener.close()
+
+
+def children(server: RunnerServer) -> list[psutil.Process]:
+    return psutil.Process(server.process.pid).children(recursive=True)
+
+
+def is_clean(server: RunnerServer) -> bool:
+    return not children(server) and not list(server.temporary.iterdir())
+
+
+async def build(settings: FluxSettings) -> OutcomeStatus:
+    async with FluxDoor(settings) as door, door.session(NOWHERE, {"t": TREE}) as cage:
+        return (await cage.build(APPS, "t")).status
+
+
+async def test_it_builds_and_leaves_nothing(server: RunnerServer) -> None:
+    assert await build(server.settings()) is OutcomeStatus.UNCHANGED
+    await until(lambda: is_clean(server), "the session is gone")
+    assert "token-canary" not in "".join(server.lines)
+
+
+async def test_it_tells_what_it_is(server: RunnerServer) -> None:
+    async with FluxDoor(server.settings()) as door:
+        facts = await door.about_runner()
+    assert (facts.where, facts.own_network) == (server.url, False)
+    assert tuple(map(int, facts.flux_version.split("."))) >= (2, 9, 1)
+
+
+# Who is let in
+
+
+async def test_another_secret_opens_nothing(server: RunnerServer, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text("x" * 40)
+    with pytest.raises(RunnerUnavailable, match="does not accept our secret"):
+        await build(server.settings(runner_secret_file=other))
+    assert children(server) == []
+
+
+async def test_a_secret_is_replaced_without_a_gap(server: RunnerServer, tmp_path: Path) -> None:
+    ours, new = tmp_path / "ours", "n" * 40
+    for runner_has, we_have in [(SECRET, f"{new}\n{SECRET}"), (f"{new}\n{SECRET}", SECRET), (new, f"{new}\n{SECRET}")]:
+        server.secret_file.write_text(runner_has)
+        ours.write_text(we_have)
+        assert await build(server.settings(runner_secret_file=ours)) is OutcomeStatus.UNCHANGED
+    ours.write_text(SECRET)
+    with pytest.raises(RunnerUnavailable, match="does not accept our secret"):
+        await build(server.settings(runner_secret_file=ours))
+
+
+async def test_a_secret_that_could_be_guessed_is_refused(server: RunnerServer, tmp_path: Path) -> None:
+    weak = tmp_path / "weak"
+    weak.write_text("hunter2")
+    with pytest.raises(SettingsError, match="at least 32 characters"):
+        await build(server.settings(runner_secret_file=weak))
+    server.secret_file.write_text("hunter2")
+    with pytest.raises(RunnerUnavailable, match="does not accept our secret"):
+        await build(server.settings(runner_secret_file=_file(tmp_path, "hunter2" * 6)))
+
+
+def _file(folder: Path, text: str) -> Path:
+    (folder / "written").write_text(text)
+    return folder / "written"
+
+
+def anything() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+@pytest.mark.parametrize("header", ["", "Bearer x", "GitopsBot a.b.c", "GitopsBot ....", f"GitopsBot a.{'0' * 64}.b"])
+async def test_without_a_proof_the_answer_is_401(server: RunnerServer, header: str) -> None:
+    async with aiohttp.ClientSession() as client:
+        url = f"{server.url}{handshake.SESSION_PATH}"
+        async with client.get(url, headers={"Authorization": header} if header else {}, ssl=anything()) as answer:
+            assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, "GitopsBot")
+    assert children(server) == []
+
+
+def test_a_proof_is_good_once_and_for_a_short_time() -> None:
+    now = 1000.0
+    keeper = Doorkeeper(lambda: SECRET, "certificate", lambda: now)
+
+    def header(secret: str = SECRET, *, number: str = "", certificate: str = "certificate") -> str:
+        return handshake.authorization(Meeting(number or keeper.number(), "0" * 64, certificate), secret)
+
+    good = header()
+    assert keeper.answer(good)
+    assert not keeper.answer(good), "the same again"
+    assert not keeper.answer(header("y" * 40)), "another secret"
+    assert not keeper.answer(header(certificate="another")), "made for another certificate"
+    assert not keeper.answer(header(number="3e8-00-00")), "a number that it never gave"
+    late = header()
+    now += 31
+    assert not keeper.answer(late), "too late"
+
+
+class Eavesdropper:
+    """Somebody in the middle, with a certificate of their own, who passes everything on to the true runner."""
+
+    def __init__(self, runner: RunnerServer, *, claims: str) -> None:
+        self._runner = runner
+        self._claims = claims
+        self.heard = b""
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[str]:
+        made = certificate.self_made()
+        self._own = made.fingerprint
+        server = await asyncio.start_server(self._pass_on, "127.0.0.1", 0, ssl=made.context)
+        async with server:
+            yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        to, back = await asyncio.open_connection("127.0.0.1", self._runner.port, ssl=anything())
+
+        async def pump(source: asyncio.StreamReader, target: asyncio.StreamWriter, *, answers: bool) -> None:
+            while chunk := await source.read(1 << 16):
+                self.heard += chunk
+                if answers and self._claims == "own" and b'"certificate": "' in chunk:
+                    at = chunk.index(b'"certificate": "') + 16
+                    chunk = chunk[:at] + self._own.encode() + chunk[at + 64 :]
+                target.write(chunk)
+                await target.drain()
+
+        try:
+            await asyncio.gather(pump(reader, back, answers=False), pump(to, writer, answers=True))
+        except (OSError, ssl.SSLError):
+            pass
+        finally:
+            writer.close()
+            back.close()
+
+
+@pytest.mark.parametrize("claims", ["own", "the runner's"])
+async def test_somebody_in_the_middle_hears_nothing(server: RunnerServer, claims: str) -> None:
+    eavesdropper = Eavesdropper(server, claims=claims)
+    async with eavesdropper.listening() as url:
+        with pytest.raises(RunnerUnavailable):
+            await build(server.settings(runner_url=url))
+    assert b"v1/challenge" in eavesdropper.heard, "they were not in the middle"
+    assert b"token-canary" not in eavesdropper.heard
+    assert SECRET.encode() not in eavesdropper.heard
+    assert children(server) == []
+
+
+async def test_a_runner_that_does_not_know_the_secret_hears_nothing() -> None:
+    """It lets everybody in, and cannot prove itself."""
+    made, heard = certificate.self_made(), []
+
+    async def challenge(_request: web.Request) -> web.Response:
+        return web.json_response({"number": "1", "certificate": made.fingerprint})
+
+    async def session(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_str(json.dumps({"proof": "0" * 64, "about": {}}))
+        heard.extend([message.data async for message in socket])
+        return socket
+
+    application = web.Application()
+    application.add_routes([web.get(handshake.CHALLENGE_PATH, challenge)])
+    application.add_routes([web.get(handshake.SESSION_PATH, session)])
+    runner = web.AppRunner(application)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=made.context).start()
+        url = f"https://127.0.0.1:{runner.addresses[0][1]}"
+        with pytest.raises(RunnerUnavailable, match="it is not our runner"):
+            await build(FluxSettings.model_validate({"runner_url": url, "runner_secret": SECRET}))
+    finally:
+        await runner.cleanup()
+    assert heard == []
+
+
+async def test_with_an_authority_another_certificate_is_refused(server: RunnerServer, tmp_path: Path) -> None:
+    pem = tmp_path / "ca.pem"
+    pem.write_text(ssl.get_server_certificate(("127.0.0.1", server.port)))
+    # The runner's own certificate, trusted; but it was made for another name than 127.0.0.1.
+    with pytest.raises(RunnerUnavailable, match=r"(?i)certificate verify failed|hostname|not valid for"):
+        await build(server.settings(runner_ca_file=pem))
+    pem.write_text("nothing")
+    with pytest.raises(SettingsError, match=r"flux\.runner_ca_file"):
+        await build(server.settings(runner_ca_file=pem))
+
+
+# What a session may take
+
+
+async def test_more_than_it_may_send_ends_the_session(tmp_path: Path) -> None:
+    async with running(tmp_path, "--session-bytes", "100000") as server, FluxDoor(server.settings()) as door:
+        large = Tree({"apps/a.yaml": os.urandom(200_000)})
+        with pytest.raises(RunnerError, match="does not take as much"):
+            async with door.session(NOWHERE, {"t": large}) as cage:
+                await cage.build(APPS, "t")
+        await until(lambda: is_clean(server), "the session is gone")
+        assert await build(server.settings()) is OutcomeStatus.UNCHANGED
+
+
+async def test_a_session_ends_when_its_time_is_over(tmp_path: Path, silence: ClusterCredentials) -> None:
+    async with running(tmp_path, "--session-seconds", "3") as server, FluxDoor(server.settings()) as door:
+        async with door.session(silence, {"t": TREE}) as cage:
+            with pytest.raises(RunnerError, match="took too long"):
+                await cage.diff(APPS, "t")
+        await until(lambda: is_clean(server), "the session is gone")
+
+
+async def test_there_is_room_for_so_many_sessions_and_the_next_one_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(tmp_path, "--sessions", "1") as server, FluxDoor(server.settings()) as door:
+        async with door.session(NOWHERE, {"t": TREE}):
+            monkeypatch.setattr(remote_runner, "_WAIT_FOR_ROOM", 0.5)
+            with pytest.raises(RunnerUnavailable, match="no room"):
+                await build(server.settings())
+            monkeypatch.setattr(remote_runner, "_WAIT_FOR_ROOM", 60.0)
+            waiting = asyncio.create_task(build(server.settings()))
+            await until(lambda: len(children(server)) == 1, "one session")
+            assert not waiting.done()
+        assert await waiting is OutcomeStatus.UNCHANGED
+
+
+async def test_the_runner_decides_what_is_run_and_how_much_it_may_take(
+    tmp_path: Path, silence: ClusterCredentials
+) -> None:
+    async with running(tmp_path, "--deadline", "1") as server, FluxDoor(server.settings(deadline=100)) as door:
+        # A path of the bot's machine means nothing here.
+        assert server.settings().binary == "/nowhere/flux"
+        async with door.session(silence, {"t": TREE}) as cage:
+            outcome = await cage.diff(APPS, "t")
+        assert not outcome.usable
+        assert outcome.seconds < 50
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--memory-bytes", "1000000"), "does not start with less"),
+        (("--listen", "8443"), "is not HOST:PORT"),
+        (("--key-file", "x"), "belong together"),
+        (("--flux", "/nowhere/flux"), "there is no program"),
+    ],
+)
+async def test_wrong_options_are_told(tmp_path: Path, options: tuple[str, ...], reason: str) -> None:
+    prepare(tmp_path)
+    with pytest.raises(AssertionError, match=reason):
+        await start(tmp_path, *options)
+
+
+# Who vanishes
+
+
+BOT = """
+import asyncio, sys
+from datetime import UTC, datetime
+from gitops_bot.config import FluxSettings
+from gitops_bot.flux import FluxDoor
+from gitops_bot.models.kustomizations import ClusterCredentials, Kustomization, KustomizationId
+from gitops_bot.models.tree import Tree
+async def main():
+    apps = Kustomization(KustomizationId("c", "flux-system", "apps"), {"path": "./apps"}, live=False)
+    tree = Tree({"apps/a.yaml": b"apiVersion: v1\\nkind: ConfigMap\\nmetadata: {name: a, namespace: b}\\n"})
+    credentials = ClusterCredentials(sys.argv[1], "", "token-canary", datetime.now(UTC))
+    settings = FluxSettings(runner_url=sys.argv[2], runner_secret_file=sys.argv[3])
+    async with FluxDoor(settings) as door, door.session(credentials, {"t": tree}) as cage:
+        await cage.diff(apps, "t")
+asyncio.run(main())
+"""
+
+
+async def test_nothing_outlives_a_bot_that_is_killed(server: RunnerServer, silence: ClusterCredentials) -> None:
+    bot = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", BOT, silence.server, server.url, str(server.secret_file)
+    )
+    await until(lambda: len(children(server)) == 2, "a session and its flux")
+    bot.kill()
+    await bot.wait()
+    await until(lambda: is_clean(server), "nothing is left of the session")
+
+
+async def test_nothing_outlives_a_bot_that_falls_silent(tmp_path: Path, silence: ClusterCredentials) -> None:
+    """Its node is gone: no connection is closed, but no sign of life is answered either."""
+    async with running(tmp_path, "--heartbeat", "1") as server:
+        bot = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", BOT, silence.server, server.url, str(server.secret_file)
+        )
+        try:
+            await until(lambda: len(children(server)) == 2, "a session and its flux")
+            bot.send_signal(signal.SIGSTOP)
+            await until(lambda: is_clean(server), "nothing is left of the session")
+        finally:
+            bot.kill()
+            await bot.wait()
+
+
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM])
+async def test_a_runner_that_restarts_is_worth_another_try(
+    tmp_path: Path, silence: ClusterCredentials, sign: signal.Signals
+) -> None:
+    prepare(tmp_path)
+    server = await start(tmp_path)
+    try:
+        async with FluxDoor(server.settings()) as door:
+            async with door.session(silence, {"t": TREE}) as cage:
+                running_job = asyncio.create_task(cage.diff(APPS, "t"))
+                await until(lambda: len(children(server)) == 2, "a session and its flux")
+                family = children(server)
+                await server.end(sign)
+                with pytest.raises(RunnerUnavailable, match="went away"):
+                    await running_job
+                await until(lambda: not any(one.is_running() for one in family), "flux died with the runner")
+            with pytest.raises(RunnerUnavailable, match="cannot be reached"):
+                async with door.session(NOWHERE, {"t": TREE}):
+                    pass
+            # Its folders lie in a volume that outlives the container.
+            server = await start(tmp_path, port=server.port)
+            await until(lambda: is_clean(server), "what the killed one left is cleared")
+            async with door.session(NOWHERE, {"t": TREE}) as cage:
+                assert (await cage.build(APPS, "t")).status is OutcomeStatus.UNCHANGED
+    finally:
+        await server.end(signal.SIGKILL)
+
+
+async def test_a_session_that_dies_alone_is_no_reason_to_try_for_ever(
+    server: RunnerServer, silence: ClusterCredentials
+) -> None:
+    async with FluxDoor(server.settings()) as door:
+        async with door.session(silence, {"t": TREE}) as cage:
+            job = asyncio.create_task(cage.diff(APPS, "t"))
+            await until(lambda: len(children(server)) == 2, "a session and its flux")
+            (child,) = psutil.Process(server.process.pid).children()
+            child.kill()
+            with pytest.raises(RunnerError, match="ended before it answered") as failure:
+                await job
+            assert not isinstance(failure.value, RunnerUnavailable)
+        await until(lambda: is_clean(server), "nothing is left of the session")
+        assert await build(server.settings()) is OutcomeStatus.UNCHANGED
+
+
+async def test_the_child_of_a_session_knows_no_secret(server: RunnerServer) -> None:
+    async with FluxDoor(server.settings()) as door, door.session(NOWHERE, {"t": TREE}) as cage:
+        assert (await cage.build(APPS, "t")).status is OutcomeStatus.UNCHANGED
+        (child,) = psutil.Process(server.process.pid).children()
+        told = [*child.cmdline(), *child.environ(), *child.environ().values()]
+        assert sorted(child.environ()) == ["LANG", "TMPDIR"]
+        assert not any(SECRET in text or str(server.secret_file) in text for text in told)
+
+
+def test_what_a_bot_says_first_must_be_an_opening() -> None:
+    with pytest.raises(KeyError):
+        protocol.decode(b'{"kind": "Nothing"}')

@@ -1,0 +1,90 @@
+"""The runner as a server of its own, as it is started in its Pod: a process, a port, a secret file."""
+
+import asyncio
+import json
+import shutil
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gitops_bot.config import FluxSettings
+
+SECRET = "a-secret-of-the-tests-of-at-least-32-characters"
+
+
+@dataclass
+class RunnerServer:
+    """One that runs. ``folder`` holds its secret file, its log and its temporary files."""
+
+    folder: Path
+    process: asyncio.subprocess.Process
+    port: int
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self.port}"
+
+    @property
+    def secret_file(self) -> Path:
+        return self.folder / "secret"
+
+    @property
+    def temporary(self) -> Path:
+        return self.folder / "tmp"
+
+    def settings(self, **more: object) -> FluxSettings:
+        return FluxSettings.model_validate(
+            {"runner_url": self.url, "runner_secret_file": self.secret_file, "binary": "/nowhere/flux", **more}
+        )
+
+    async def end(self, sign: signal.Signals = signal.SIGTERM) -> None:
+        """End it, if it runs, and keep the rest of its log."""
+        if self.process.returncode is None:
+            self.process.send_signal(sign)
+        assert self.process.stdout is not None
+        while line := await self.process.stdout.readline():
+            self.lines.append(line.decode())
+        await self.process.wait()
+
+
+def prepare(folder: Path, secret: str = SECRET) -> None:
+    (folder / "tmp").mkdir(parents=True, exist_ok=True)
+    (folder / "secret").write_text(secret, encoding="utf-8")
+
+
+async def start(
+    folder: Path, *options: str, port: int = 0, environment: Mapping[str, str] | None = None
+) -> RunnerServer:
+    """Start it and wait until it says its port."""
+    listen = f"127.0.0.1:{port}"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "gitops_bot.runner", "serve", "--listen", listen),
+        *("--secret-file", str(folder / "secret"), "--flux", str(shutil.which("flux")), *options),
+        env={"TMPDIR": str(folder / "tmp"), "PATH": "/nowhere", **(environment or {})},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    assert process.stdout is not None
+    server = RunnerServer(folder, process, 0)
+    while line := await process.stdout.readline():
+        server.lines.append(line.decode())
+        said = json.loads(line)
+        if said.get("event") == "the runner listens":
+            server.port = said["port"]
+            return server
+    await process.wait()
+    raise AssertionError(f"the runner did not start: {server.lines}")
+
+
+@asynccontextmanager
+async def running(folder: Path, *options: str) -> AsyncIterator[RunnerServer]:
+    prepare(folder)
+    server = await start(folder, *options)
+    try:
+        yield server
+    finally:
+        await server.end()
