@@ -7,10 +7,10 @@ no text of a pull request can make a link, an image, a mention or HTML, or end a
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from gitops_bot.models.changes import ResourceChange
 from gitops_bot.models.reports import ClusterReport, Finding, Report, RowState
 from gitops_bot.rules.cleaning import clean
-from gitops_bot.views.lines import Line, Mark, Measure, foreign_changes, object_lines, own_changes
+from gitops_bot.views.content_links import links_of
+from gitops_bot.views.lines import Line, Mark, Measure, Shown, foreign_changes, object_lines, own_changes
 from gitops_bot.views.summary import Group, groups, headline, remarks, row_sign, sentence, sign, tally, tally_row
 from gitops_bot.views.text import and_more, code_span, fence, fence_length, short_commit, shorten, shorten_line, size
 from gitops_bot.views.words import ROW_STATES, SEVERITIES, as_of, join, plural, verdict_words
@@ -23,6 +23,7 @@ _FINDING_CHARACTERS = 800
 _DETAIL_CHARACTERS = 2_000
 _CLUSTERS = 20
 _PLACES = 20
+_LINKS = 20
 # The sentence that counts what is missing names as many Kustomizations as this.
 _NAMES = 20
 _NAME_CHARACTERS = 120
@@ -139,6 +140,7 @@ def _group(group: Group, report: Report, room: int, *, opened: bool, alone: bool
     body = [intro] if intro else []
     if row.notes:
         body.append(fence("\n".join(shorten_line(note, _FINDING_CHARACTERS) for note in row.notes[:_FINDINGS])))
+    body += [links.in_markdown() for links in links_of(row, _LINKS)]
     if row.findings:
         body.append(_findings(row.findings))
     taken = size(before) + size(after) + sum(size(part) + 2 for part in body)
@@ -181,7 +183,7 @@ def _html_code(name: str) -> str:
     return code_span(name, "a name with unusual characters").replace("`", "<code>", 1).replace("`", "</code>", 1)
 
 
-def _diff(changes: Sequence[ResourceChange], room: int) -> tuple[str, int]:
+def _diff(changes: Sequence[Shown], room: int) -> tuple[str, int]:
     """Write whole objects into one fence as long as they fit; count the others."""
     kept: list[str] = []
     ticks = 0

@@ -5,11 +5,12 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from gitops_bot.models.changes import Operation, ResourceChange
+from gitops_bot.models.changes import ContentChange, Operation, ResourceChange
 from gitops_bot.models.reports import ClusterReport, Finding, KustomizationReport, Report, RowState
 from gitops_bot.rules.cleaning import clean, clean_line
+from gitops_bot.views.content_links import pages_of
 from gitops_bot.views.html_template import PAGE, PARTS, STYLE
-from gitops_bot.views.lines import Mark, foreign_changes, indented, object_lines, own_changes
+from gitops_bot.views.lines import Mark, Shown, foreign_changes, indented, object_lines, own_changes
 from gitops_bot.views.summary import (
     Tally,
     headline,
@@ -93,6 +94,7 @@ def _cluster(number: int, cluster: ClusterReport, *, alone: bool) -> dict[str, A
         # What a report of one cluster comes to stands above already.
         "said": "" if alone else headline(cluster.verdict, counts),
         "findings": [_finding(finding) for finding in cluster.findings],
+        "left_out": [f"{clean_line(str(one.id))}: {clean_line(one.reason)}" for one in cluster.left_out],
         "rows": [_row(f"row-{number}-{place}", row, opened=place < _OPEN) for place, row in enumerate(rows)],
     }
 
@@ -129,11 +131,12 @@ def _finding(finding: Finding) -> dict[str, str]:
     }
 
 
-def _object(change: ResourceChange) -> dict[str, Any]:
+def _object(change: Shown) -> dict[str, Any]:
     title, *lines = object_lines(change)
     return {
-        "operation": change.operation.value,
+        "operation": change.operation.value if isinstance(change, ResourceChange) else "unseen",
         "title": title.text,
+        "links": pages_of(change) if isinstance(change, ContentChange) else (),
         "lines": [{"style": _STYLES[line.mark], "text": indented(line)} for line in lines],
     }
 

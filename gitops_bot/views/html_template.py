@@ -96,6 +96,11 @@ PAGE = """<!doctype html>
 {%- endfor %}
 </ul></div>
 {%- endif %}
+{%- if cluster.left_out %}
+<details class="other"><summary>Not looked at, though this repository may feed it</summary>
+<ul>{% for one in cluster.left_out %}<li>{{ one }}</li>{% endfor %}</ul>
+</details>
+{%- endif %}
 {%- for row in cluster.rows %}
 <details class="row" id="{{ row.id }}"{% if row.open %} open{% endif %}>
 <summary>{{ row.sign }} <span class="name">{{ row.name }}</span> <span class="faint">{{ row.said }}</span></summary>
@@ -129,7 +134,9 @@ PARTS = """
 {%- if finding.detail %}<pre>{{ finding.detail }}</pre>{% endif %}</div>
 {%- endmacro %}
 {% macro show_object(object) %}
-<div class="object {{ object.operation }}"><div class="title mono">{{ object.title }}</div>
+<div class="object {{ object.operation }}"><div class="title mono">{{ object.title }}
+{%- for words, address in object.links %} <a href="{{ address }}" rel="noopener noreferrer">{{ words }}</a>
+{%- endfor %}</div>
 {%- if object.lines %}<div class="diff"><pre>
 {%- for line in object.lines %}<span class="{{ line.style }}">{{ line.text }}</span>{% endfor -%}
 </pre></div>{% endif %}</div>

@@ -9,7 +9,15 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from gitops_bot.models.changes import FieldChange, Operation, Origin, ResourceChange
+from gitops_bot.models.changes import (
+    ContentChange,
+    ContentVersion,
+    FieldChange,
+    Operation,
+    Origin,
+    ResourceChange,
+    SealedChange,
+)
 from gitops_bot.models.kustomizations import ObjectReference
 from gitops_bot.models.reports import ClusterReport, Finding, KustomizationReport, Report, RowState, Severity, Verdict
 from gitops_bot.views.summary import Tally, has_hidden_text, headline, tally
@@ -25,11 +33,15 @@ def json_report(report: Report) -> str:
 def content_to_digest(report: Report) -> str:
     """Write what a decision is bound to: the commit and what was found, without times and titles."""
     pull = report.pull_request
+    clusters = [_cluster(cluster) for cluster in report.clusters]
+    for change in (change for cluster in clusters for row in cluster["kustomizations"] for change in row["changes"]):
+        # What stands around a change may move without it.
+        change.pop("unified")
     content = {
         "pull_request": pull.key,
         "head": pull.head_sha,
         "base_branch": pull.base_ref,
-        "clusters": [_cluster(cluster) for cluster in report.clusters],
+        "clusters": clusters,
     }
     return json.dumps(content, sort_keys=True, ensure_ascii=True)
 
@@ -54,6 +66,7 @@ def as_values(report: Report) -> dict[str, Any]:
         "digest": report.digest,
         "verdict": report.verdict.value,
         "complete": report.verdict.complete,
+        "complete_without_a_person": report.complete_without_a_person,
         "summary": headline(report.verdict, counts),
         "destroys": counts.destroys,
         "counts": _counts(counts),
@@ -76,6 +89,10 @@ def _cluster(cluster: ClusterReport) -> dict[str, Any]:
         "verdict": cluster.verdict.value,
         "findings": [_finding(finding) for finding in cluster.findings],
         "kustomizations": [_row(row) for row in cluster.rows],
+        "left_out": [
+            {"namespace": one.id.namespace, "name": one.id.name, "reason": one.reason, "at_once": one.at_once}
+            for one in cluster.left_out
+        ],
     }
 
 
@@ -90,6 +107,8 @@ def _row(row: KustomizationReport) -> dict[str, Any]:
         "notes": list(row.notes),
         "findings": [_finding(finding) for finding in row.findings],
         "changes": [_change(change) for change in row.changes],
+        "contents": [_content(change) for change in row.contents],
+        "sealed": [_sealed(change) for change in row.sealed],
         "hidden": [
             {"setting": hidden.setting, "fields": hidden.fields, "objects": hidden.objects} for hidden in row.hidden
         ],
@@ -127,7 +146,40 @@ def _change(change: ResourceChange) -> dict[str, Any]:
         "body": change.body,
         "facts": list(change.facts),
         "notes": list(change.notes),
+        "unified": change.unified,
         "hidden_characters": has_hidden_text(change),
+    }
+
+
+def _content(change: ContentChange) -> dict[str, Any]:
+    return {
+        "object": _object(change.object),
+        "what": list(change.what),
+        "before": _version(change.before) if change.before else None,
+        "after": _version(change.after) if change.after else None,
+        "applied_by": change.applied_by,
+        "notes": list(change.notes),
+    }
+
+
+def _version(version: ContentVersion) -> dict[str, Any]:
+    return {
+        "chart": version.chart,
+        "version": version.version,
+        "source": _object(version.source) if version.source else None,
+        "url": version.url,
+        "link": version.link,
+    }
+
+
+def _sealed(change: SealedChange) -> dict[str, Any]:
+    return {
+        "path": change.path,
+        "object": _object(change.object) if change.object else None,
+        "added": list(change.added),
+        "removed": list(change.removed),
+        "changed": list(change.changed),
+        "notes": list(change.notes),
     }
 
 
@@ -152,7 +204,8 @@ def schema() -> dict[str, Any]:
         {"path": text, "headline": text, "before": text, "after": text, "origin": _one_of(Origin)},
     )
     change = _shape(
-        "One object, one operation. hidden_characters: its text has characters that a person does not see.",
+        "One object, one operation. unified: hunks of the live object against what becomes of it, where known; "
+        "hidden_characters: its text has characters that a person does not see.",
         {
             "object": {"$ref": "#/$defs/object"},
             "operation": _one_of(Operation),
@@ -161,6 +214,7 @@ def schema() -> dict[str, Any]:
             "body": text,
             "facts": texts,
             "notes": texts,
+            "unified": text,
             "hidden_characters": flag,
         },
     )
@@ -180,6 +234,31 @@ def schema() -> dict[str, Any]:
     hidden = _shape(
         "What one setting of the operator leaves out.", {"setting": text, "fields": number, "objects": number}
     )
+    no_object = {"anyOf": [{"$ref": "#/$defs/object"}, {"type": "null"}]}
+    version = _shape(
+        "What a chart is taken from. link: an https page about it, or empty.",
+        {**dict.fromkeys(("chart", "version", "url", "link"), text), "source": no_object},
+    )
+    no_version = {"anyOf": [{"$ref": "#/$defs/version"}, {"type": "null"}]}
+    content = _shape(
+        "A chart that Flux renders in the cluster only, and nobody here: what of it changes, and both versions.",
+        {
+            "object": {"$ref": "#/$defs/object"},
+            "what": texts,
+            "before": no_version,
+            "after": no_version,
+            "applied_by": text,
+            "notes": texts,
+        },
+    )
+    sealed = _shape(
+        "An encrypted file: names of keys, never a value. changed: another ciphertext.",
+        {"path": text, "object": no_object, "added": texts, "removed": texts, "changed": texts, "notes": texts},
+    )
+    left_out = _shape(
+        "A Kustomization that this repository may feed, and that was not looked at. at_once: by the merge alone.",
+        {"namespace": text, "name": text, "reason": text, "at_once": flag},
+    )
     row = _shape(
         "One Kustomization that the pull request touches.",
         {
@@ -188,6 +267,8 @@ def schema() -> dict[str, Any]:
             "notes": texts,
             "findings": findings,
             "changes": {"type": "array", "items": {"$ref": "#/$defs/change"}},
+            "contents": {"type": "array", "items": {"$ref": "#/$defs/content"}},
+            "sealed": {"type": "array", "items": {"$ref": "#/$defs/sealed"}},
             "hidden": {"type": "array", "items": hidden},
         },
     )
@@ -198,6 +279,7 @@ def schema() -> dict[str, Any]:
             "verdict": _one_of(Verdict),
             "findings": findings,
             "kustomizations": {"type": "array", "items": {"$ref": "#/$defs/kustomization"}},
+            "left_out": {"type": "array", "items": {"$ref": "#/$defs/left_out"}},
         },
     )
     pull = {**dict.fromkeys(("repository", "title", "author", "url", "head", "base_branch", "base"), text)}
@@ -210,6 +292,7 @@ def schema() -> dict[str, Any]:
             "digest": text,
             "verdict": _one_of(Verdict),
             "complete": flag,
+            "complete_without_a_person": flag,
             "summary": text,
             "destroys": flag,
             "counts": _shape(
@@ -229,6 +312,10 @@ def schema() -> dict[str, Any]:
         "field": field,
         "change": change,
         "finding": finding,
+        "content": content,
+        "version": version,
+        "sealed": sealed,
+        "left_out": left_out,
         "kustomization": row,
         "cluster": cluster,
     }

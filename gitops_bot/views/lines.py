@@ -10,12 +10,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gitops_bot.models.changes import FieldChange, Operation, Origin, ResourceChange
+from gitops_bot.models.changes import (
+    ContentChange,
+    ContentVersion,
+    FieldChange,
+    Operation,
+    Origin,
+    ResourceChange,
+    SealedChange,
+)
 from gitops_bot.models.reports import KustomizationReport
 from gitops_bot.rules.cleaning import clean, clean_line
-from gitops_bot.views.summary import by_weight, is_own, own_fields
+from gitops_bot.views.summary import DESTRUCTIVE, by_weight, is_own, own_fields
 from gitops_bot.views.text import shorten_line
-from gitops_bot.views.words import OPERATIONS, ORIGINS, plural
+from gitops_bot.views.words import CONTENT, OPERATIONS, ORIGINS, SEALED, plural
 
 # Lines of two values that are compared with each other; more take too long, and nobody reads them.
 _COMPARABLE = 1_500
@@ -77,9 +85,16 @@ class Measure:
 
 EVERYTHING = Measure()
 
+# What a row shows of a pull request's own.
+Shown = ResourceChange | ContentChange | SealedChange
 
-def object_lines(change: ResourceChange, measure: Measure = EVERYTHING) -> list[Line]:
+
+def object_lines(change: Shown, measure: Measure = EVERYTHING) -> list[Line]:
     """Give the lines of one object: what happens to it, its fields, its body or its facts."""
+    if isinstance(change, ContentChange):
+        return _content_lines(change, measure)
+    if isinstance(change, SealedChange):
+        return _sealed_lines(change, measure)
     label = OPERATIONS[change.operation]
     lines = [_line(Mark.OBJECT, f"{label.sign} {change.object} {label.words}", measure)]
     if change.origin is not Origin.PULL_REQUEST and change.operation is not Operation.SKIP:
@@ -95,6 +110,37 @@ def object_lines(change: ResourceChange, measure: Measure = EVERYTHING) -> list[
             Line(Mark.NOTE, f"{plural(number, 'field')}: {ORIGINS[origin].words}") for origin, number in folded.items()
         ]
     lines += _values(Mark.ADDED, change.body, measure)
+    return lines
+
+
+def _content_lines(change: ContentChange, measure: Measure) -> list[Line]:
+    """Give what is not rendered: what of it changes, and both versions beside each other."""
+    by = f" (applied by {change.applied_by})" if change.applied_by else ""
+    lines = [_line(Mark.OBJECT, f"{CONTENT.sign} {change.object}{by} {CONTENT.words}", measure)]
+    lines += [_line(Mark.NOTE, note, measure) for note in change.notes]
+    lines += [_line(Mark.FIELD, what, measure) for what in change.what]
+    before, after = (_version_words(version) if version else "" for version in (change.before, change.after))
+    if before == after:
+        return [*lines, _line(Mark.SAME, before, measure)]
+    lines += [_line(Mark.REMOVED, before, measure)] if before else []
+    return [*lines, *([_line(Mark.ADDED, after, measure)] if after else [])]
+
+
+def _version_words(version: ContentVersion) -> str:
+    words = [version.chart, version.version or "(the newest version)"]
+    words += [f"from {version.source}"] if version.source else []
+    words += [f"({version.url})"] if version.url else []
+    return " ".join(word for word in words if word)
+
+
+def _sealed_lines(change: SealedChange, measure: Measure) -> list[Line]:
+    """Give the names of keys of an encrypted file."""
+    whose = f" ({change.object})" if change.object else ""
+    lines = [_line(Mark.OBJECT, f"{SEALED.sign} {change.path}{whose} {SEALED.words}", measure)]
+    lines += [_line(Mark.NOTE, note, measure) for note in change.notes]
+    marked = ((Mark.REMOVED, change.removed, ""), (Mark.ADDED, change.added, ""), (Mark.FIELD, change.changed, "± "))
+    for mark, keys, sign in marked:
+        lines += _at_most([_line(mark, f"{sign}{key}", measure) for key in keys], measure.value_lines)
     return lines
 
 
@@ -143,9 +189,39 @@ def _line(mark: Mark, text: str, measure: Measure) -> Line:
     return Line(mark, clean_line(text) if measure.width is None else shorten_line(text, measure.width))
 
 
-def own_changes(row: KustomizationReport) -> list[ResourceChange]:
-    """Give what the pull request itself does in a row, the gravest first."""
-    return by_weight(change for change in row.changes if is_own(change))
+# How lines of a unified diff begin.
+_UNIFIED = {"-": Mark.REMOVED, "+": Mark.ADDED, " ": Mark.SAME}
+
+
+def unified_lines(change: ResourceChange) -> list[Line]:
+    """Give the unified view of one object; what it is made of, where there is no such view."""
+    title, *details = object_lines(change)
+    if not change.unified:
+        return [title, *details]
+    notes = [
+        *change.notes,
+        *(
+            f"{entry.path or '(the whole object)'}: {ORIGINS[entry.origin].words}"
+            for entry in change.fields
+            if entry.origin is not Origin.PULL_REQUEST
+        ),
+    ]
+    return [title, *(_line(Mark.NOTE, note, EVERYTHING) for note in notes), *unified_hunks(change)]
+
+
+def unified_hunks(change: ResourceChange) -> list[Line]:
+    """Give the unified diff of an object as lines; none where it is not known."""
+    return [
+        _line(_UNIFIED[text[0]], text[1:], EVERYTHING) if text[:1] in _UNIFIED else _line(Mark.NOTE, text, EVERYTHING)
+        for text in clean(change.unified).splitlines()
+    ]
+
+
+def own_changes(row: KustomizationReport) -> list[Shown]:
+    """Give what the pull request itself does in a row, the gravest first, and what of it nobody could see."""
+    own = by_weight(change for change in row.changes if is_own(change))
+    destroyed = [change for change in own if change.operation in DESTRUCTIVE]
+    return [*destroyed, *row.contents, *(change for change in own if change not in destroyed), *row.sealed]
 
 
 def foreign_changes(row: KustomizationReport) -> list[ResourceChange]:

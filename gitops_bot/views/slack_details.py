@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from gitops_bot.models.kustomizations import KustomizationId
 from gitops_bot.models.reports import VERDICTS_BY_WEIGHT, ClusterReport, Finding, Report, RowState
 from gitops_bot.rules.cleaning import clean, clean_line
+from gitops_bot.views.content_links import links_of
 from gitops_bot.views.lines import Measure, indented, object_lines, own_changes
 from gitops_bot.views.slack_blocks import (
     Block,
@@ -34,6 +35,7 @@ _CLUSTERS = 8
 # Of one cluster, and of one Kustomization.
 _FINDINGS = 3
 _NOTES = 2
+_LINKS = 2
 # Short enough for one section, however long the names are.
 _PLACES = 4
 _SENTENCE_CHARACTERS = 400
@@ -191,6 +193,7 @@ def _group_head(group: Group, report: Report, *, alone: bool) -> list[Block]:
     return [
         section("\n".join(lines)),
         *(foreign_context(shorten_line(note, _SENTENCE_CHARACTERS)) for note in notes if note),
+        *(context(links.in_slack()) for links in links_of(row, _LINKS)),
     ]
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from gitops_bot.models.changes import FieldChange, Operation, Origin, ResourceChange
+from gitops_bot.models.changes import ContentChange, FieldChange, Operation, Origin, ResourceChange, SealedChange
 from gitops_bot.models.kustomizations import KustomizationId
 from gitops_bot.models.reports import (
     ClusterReport,
@@ -16,14 +16,16 @@ from gitops_bot.models.reports import (
     Verdict,
 )
 from gitops_bot.rules.cleaning import has_hidden_characters
-from gitops_bot.views.text import and_more
+from gitops_bot.views.text import and_more, code_span
 from gitops_bot.views.words import DESTROYS, ORIGINS, ROW_STATES, VERDICTS, join, plural
 
 # Origins that the merge itself brings to the cluster; the others are folded and counted.
 OWN = frozenset({Origin.PULL_REQUEST, Origin.UNDONE})
+# Kustomizations in one sentence.
+_NAMED = 3
 # Names of settings in one sentence.
 _SETTINGS = 4
-_DESTRUCTIVE = frozenset({Operation.DELETE, Operation.RECREATE})
+DESTRUCTIVE = frozenset({Operation.DELETE, Operation.RECREATE})
 _SEVERITIES = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
 _OPERATIONS = (Operation.DELETE, Operation.RECREATE, Operation.CHANGE, Operation.CREATE, Operation.SKIP)
 # Rows without own changes, the more telling first.
@@ -54,6 +56,10 @@ class Tally:
     # What people switched off: fields and objects, by setting.
     off_fields: Counter[str] = field(default_factory=Counter)
     off_objects: Counter[str] = field(default_factory=Counter)
+    # What changes without being rendered ("contents") or seen ("sealed").
+    unseen: Counter[str] = field(default_factory=Counter)
+    # namespace/name of Kustomizations that the repository may feed in a way that cannot be followed.
+    left_out: list[str] = field(default_factory=list)
 
     @property
     def objects(self) -> int:
@@ -63,7 +69,7 @@ class Tally:
     @property
     def destroys(self) -> bool:
         """Whether an object goes, for good or to be created anew, now or on resume."""
-        return any(self.operations[operation] + self.on_resume[operation] for operation in _DESTRUCTIVE)
+        return any(self.operations[operation] + self.on_resume[operation] for operation in DESTRUCTIVE)
 
 
 def own_fields(change: ResourceChange) -> tuple[FieldChange, ...]:
@@ -88,6 +94,17 @@ def has_hidden_text(change: ResourceChange) -> bool:
     return any(has_hidden_characters(text) for text in texts)
 
 
+def _has_hidden_text(change: ContentChange | SealedChange) -> bool:
+    """Whether what is not rendered has characters that a person does not see."""
+    if isinstance(change, SealedChange):
+        texts = [change.path, str(change.object), *change.added, *change.removed, *change.changed]
+    else:
+        versions = [version for version in (change.before, change.after) if version]
+        texts = [str(change.object), *change.what, change.applied_by]
+        texts += [text for one in versions for text in (one.chart, one.version, one.url, str(one.source))]
+    return any(has_hidden_characters(text) for text in texts)
+
+
 def findings_of(cluster: ClusterReport) -> tuple[Finding, ...]:
     """Give all findings of a cluster, its rows' included, the gravest first."""
     found = [*cluster.findings, *(finding for row in cluster.rows for finding in row.findings)]
@@ -99,6 +116,7 @@ def tally(clusters: Iterable[ClusterReport]) -> Tally:
     result = Tally()
     for cluster in clusters:
         result.severities.update(finding.severity for finding in findings_of(cluster))
+        result.left_out.extend(str(left_out.id) for left_out in cluster.left_out)
         for row in cluster.rows:
             _count(row, result)
     return result
@@ -112,6 +130,9 @@ def tally_row(row: KustomizationReport) -> Tally:
 
 
 def _count(row: KustomizationReport, result: Tally) -> None:
+    result.unseen.update(contents=len(row.contents), sealed=len(row.sealed))
+    unseen: list[ContentChange | SealedChange] = [*row.contents, *row.sealed]
+    result.hidden[Operation.CHANGE] += sum(map(_has_hidden_text, unseen))
     for hidden in row.hidden:
         result.off_fields[hidden.setting] += hidden.fields
         result.off_objects[hidden.setting] += hidden.objects
@@ -152,6 +173,7 @@ def remarks(counts: Tally) -> list[str]:
         said.append(f"⚠️ Hidden characters in {plural(number, 'object')}, shown here as escapes like \\u202e.")
     if number := counts.on_resume.total():
         said.append(f"{plural(number, 'object')} would change only when a suspended Kustomization is resumed.")
+    said += _unseen_remarks(counts)
     if number := found[Origin.UNDONE]:
         said.append(f"Overwrites what somebody changed in the cluster by hand, in {plural(number, 'object')}.")
     before = [
@@ -169,7 +191,25 @@ def remarks(counts: Tally) -> list[str]:
         said.append(f"Left alone by Flux, so not reviewed: {plural(number, 'object')}.")
     if words := hidden_words(counts):
         said.append(f"{words}.")
+    return said + _left_out_remarks(counts)
+
+
+def _unseen_remarks(counts: Tally) -> list[str]:
+    """Say what changes without being rendered, or read."""
+    said = []
+    if number := counts.unseen["contents"]:
+        said.append(f"Content not rendered: {plural(number, 'chart')}; only what is taken from where is shown.")
+    if number := counts.unseen["sealed"]:
+        said.append(f"Encrypted values change in {plural(number, 'file or object', 'files or objects')}: keys only.")
     return said
+
+
+def _left_out_remarks(counts: Tally) -> list[str]:
+    """Name in one line what could not be followed."""
+    if not counts.left_out:
+        return []
+    names = and_more([code_span(name) for name in counts.left_out], _NAMED)
+    return [f"Not looked at, though this repository may feed it: {names}. `gitops-bot check` says why."]
 
 
 def hidden_words(counts: Tally) -> str:
@@ -191,7 +231,8 @@ def headline(verdict: Verdict, counts: Tally) -> str:
         return f"Incomplete: {said}, as far as could be seen" if said else "Incomplete"
     if verdict is Verdict.NO_EFFECT:
         return "No effect on what runs"
-    if said:
+    if said or counts.unseen.total():
+        said = said or "something changes that cannot be seen before the merge"
         return said[0].upper() + said[1:]
     hidden = counts.off_fields.total() + counts.off_objects.total()
     return "Nothing changes but what your settings hide" if hidden else "Nothing changes at once"
@@ -241,8 +282,10 @@ def _fingerprint(row: KustomizationReport) -> object:
         tuple((finding.code, finding.severity, finding.message, finding.detail) for finding in row.findings),
         tuple(_without_place(change) for change in row.changes),
         row.notes,
+        row.contents,
+        row.sealed,
         # A row that says nothing else is told apart by its name only.
-        row.id.name if not row.changes and not row.findings else "",
+        row.id.name if not (row.changes or row.findings or row.unseen) else "",
     )
 
 
@@ -259,7 +302,7 @@ def weight(row: KustomizationReport) -> tuple[int, ...]:
         0 if blocking else 1,
         0 if counts.destroys else 1,
         0 if counts.severities[Severity.CRITICAL] else 1,
-        0 if counts.objects else 1,
+        0 if counts.objects or row.unseen else 1,
         _STATES.index(row.state),
     )
 

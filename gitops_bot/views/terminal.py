@@ -90,7 +90,7 @@ def _cluster(cluster: ClusterReport, found: Iterable[Group], *, titled: bool, fu
         counts = tally([cluster])
         title = Text(f"{cluster.cluster}: {sign(cluster.verdict, counts)} {headline(cluster.verdict, counts)}")
         parts += [Text(""), Rule(title, align="left", style="dim")]
-    parts += [_finding(finding) for finding in cluster.findings]
+    parts += [finding_text(finding) for finding in cluster.findings]
     above: list[str] = []
     for number, group in enumerate(found):
         if group.places[0].cluster == cluster.cluster:
@@ -119,14 +119,14 @@ def _group(group: Group, *, detailed: bool, full: bool) -> list[RenderableType]:
     parts += [Text(f"   {clean_line(said)}", style="dim", overflow="fold") for said in details]
     if (words := hidden_words(counts)) and full:
         parts.append(Text(f"   {words}", style="dim", overflow="fold"))
-    parts += [_finding(finding) for finding in row.findings]
+    parts += [finding_text(finding) for finding in row.findings]
     if full:
         return parts + _everything(row)
     return parts + (_what_matters(row) if detailed else [])
 
 
 def _everything(row: KustomizationReport) -> list[RenderableType]:
-    return [_lines(object_lines(change, _FULL)) for change in (*own_changes(row), *foreign_changes(row))]
+    return [coloured(object_lines(change, _FULL)) for change in (*own_changes(row), *foreign_changes(row))]
 
 
 def _what_matters(row: KustomizationReport) -> list[RenderableType]:
@@ -139,13 +139,14 @@ def _what_matters(row: KustomizationReport) -> list[RenderableType]:
         room -= len(lines)
         if parts and room < 0:
             break
-        parts.append(_lines(lines))
+        parts.append(coloured(lines))
     if rest := len(changes) - len(parts):
         parts.append(Text(f"   … {plural(rest, 'more object')}: --full shows them", style="dim"))
     return parts
 
 
-def _lines(lines: Iterable[Line]) -> RenderableType:
+def coloured(lines: Iterable[Line]) -> RenderableType:
+    """Give lines of a diff in their colours."""
     text = Text(overflow="fold")
     for number, line in enumerate(lines):
         text.append("\n" if number else "")
@@ -153,7 +154,8 @@ def _lines(lines: Iterable[Line]) -> RenderableType:
     return Padding(text, (0, 0, 0, 3), expand=False)
 
 
-def _finding(finding: Finding) -> RenderableType:
+def finding_text(finding: Finding) -> RenderableType:
+    """Give a finding: what, what to do, the other side's own words."""
     style = _SEVERITY_STYLES[finding.severity]
     text = Text(f"{SEVERITIES[finding.severity].sign} {clean_line(finding.message)}", style=style, overflow="fold")
     if finding.advice:

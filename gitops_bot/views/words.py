@@ -50,6 +50,10 @@ OPERATIONS = {
     Operation.SKIP: Label("○", "is left alone by Flux, not reviewed"),
 }
 
+# What changes and cannot be seen before the merge.
+CONTENT = Label("📦", "content not rendered")
+SEALED = Label("🔒", "encrypted: names of keys only")
+
 ROW_STATES = {
     RowState.CHANGED: Label("🔷", "changes"),
     RowState.UNCHANGED: Label("✅", "its files change, what Flux applies does not"),

@@ -3,7 +3,15 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from gitops_bot.models.changes import FieldChange, Operation, Origin, ResourceChange
+from gitops_bot.models.changes import (
+    ContentChange,
+    ContentVersion,
+    FieldChange,
+    Operation,
+    Origin,
+    ResourceChange,
+    SealedChange,
+)
 from gitops_bot.models.kustomizations import KustomizationId, ObjectReference
 from gitops_bot.models.pull_requests import PullRequest, Repository
 from gitops_bot.models.reports import (
@@ -11,6 +19,7 @@ from gitops_bot.models.reports import (
     Finding,
     Hidden,
     KustomizationReport,
+    LeftOut,
     Report,
     RowState,
     Severity,
@@ -312,6 +321,14 @@ def quiet_report() -> Report:
     return report(ClusterReport("production", Verdict.CHANGES, (some, all_of_it)), pull=pull_request(17, "Quieter"))
 
 
+def evil_chart(evil: str, link: str) -> ContentChange:
+    """Give a chart whose every text is somebody else's."""
+    version = ContentVersion(evil, evil, ObjectReference(evil, evil, evil), evil, link)
+    return ContentChange(
+        ObjectReference(evil, evil, evil), (evil,), version, replace(version, link="javascript:x"), evil
+    )
+
+
 def hostile_report() -> Report:
     """Text that tries to be more than text, in every place that a pull request can write to."""
     evil = (
@@ -328,12 +345,42 @@ def hostile_report() -> Report:
         notes=(evil,),
         reason=evil,
         path=evil,
+        contents=(evil_chart(evil, hidden),),
+        sealed=(SealedChange(evil, ObjectReference(evil, hidden, evil), (evil,), (hidden,), (evil,), (evil,)),),
     )
     pull = pull_request(16, f"{evil}{hidden}", head_ref=evil, author="evil|<!here>", html_url="javascript:alert(1)")
     return report(ClusterReport("production", Verdict.CHANGES, (hostile,), (finding,)), pull=pull)
 
 
+def unseen_report() -> Report:
+    """A chart, an encrypted file, and a Kustomization that could not be followed."""
+    source = ObjectReference("HelmRepository", "apps", "podinfo")
+    page = "https://stefanprodan.github.io/podinfo"
+    before = ContentVersion("podinfo", "6.1.0", source, page, page)
+    content = ContentChange(
+        ObjectReference("HelmRelease", "apps", "podinfo", "helm.toolkit.fluxcd.io"),
+        ("spec.chart.spec.version", "spec.values"),
+        before,
+        replace(before, version="6.2.0"),
+    )
+    sealed = SealedChange(
+        "apps/shop/database.yaml",
+        ObjectReference("Secret", "apps", "database"),
+        added=("data.token",),
+        removed=("data.old-token",),
+        changed=("data.password",),
+    )
+    left_out = LeftOut(
+        KustomizationId("production", "flux-system", "artifact"), "it is fed by OCIRepository flux-system/fleet"
+    )
+    release = changed("HelmRelease", "podinfo", field_change("spec.chart.spec.version", "6.1.0", "6.2.0"))
+    known = row("shop", release, contents=(content,), sealed=(sealed,))
+    cluster = ClusterReport("production", Verdict.CHANGES, (known,), left_out=(left_out,))
+    return report(cluster, pull=pull_request(17, "podinfo 6.2.0"))
+
+
 SAMPLES = {
+    "unseen": unseen_report,
     "changes": changes_report,
     "no-effect": no_effect_report,
     "blocked": blocked_report,

@@ -89,7 +89,7 @@ def test_each_origin_has_its_remark() -> None:
 
 def test_hidden_characters_are_told() -> None:
     said = remarks(tally(samples.hostile_report().clusters))
-    assert said[0] == r"⚠️ Hidden characters in 2 objects, shown here as escapes like \u202e."
+    assert said[0] == r"⚠️ Hidden characters in 3 objects, shown here as escapes like \u202e."
 
 
 def test_a_suspended_deletion_is_still_a_deletion() -> None:
