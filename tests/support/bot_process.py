@@ -1,10 +1,11 @@
 """The shipped bot as a process in a running world: start, kill, look at what it left."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,35 @@ class BotProcess:
             self.process.send_signal(signal.SIGKILL)
             await self.process.wait()
 
+    async def stop(self) -> int:
+        """SIGTERM, as Kubernetes would; gives the exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return await asyncio.wait_for(self.process.wait(), 30)
+
+    def lines(self) -> list[dict[str, Any]]:
+        """What it has logged so far, line by line."""
+        return [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]
+
+    async def read(self, path: str) -> httpx.Response:
+        """Ask for a page of it: ``/readyz``, ``/metrics``."""
+        ports = [line["port"] for line in self.lines() if line.get("event") == "serving health and metrics"]
+        async with httpx.AsyncClient(trust_env=False) as client:
+            return await client.get(f"http://127.0.0.1:{ports[-1]}{path}")
+
+    async def problems(self) -> dict[str, str]:
+        """What keeps it from being ready, by name."""
+        found: dict[str, str] = (await self.read("/readyz")).json()["problems"]
+        return found
+
+    async def runs_of_flux(self, operation: str = "") -> int:
+        """How often flux was run since the start: in all, or to ``build`` or to ``diff``."""
+        wanted = (
+            f'gitops_bot_flux_seconds_count{{operation="{operation}' if operation else "gitops_bot_flux_seconds_count"
+        )
+        metrics = (await self.read("/metrics")).text.splitlines()
+        return sum(int(float(line.rpartition(" ")[2])) for line in metrics if line.startswith(wanted))
+
     def lose_the_database(self) -> None:
         """Delete what it remembers; the clones stay."""
         for file in (self._folder / "bot").glob("gitops-bot.sqlite*"):
@@ -74,6 +104,32 @@ class Fleet:
     async def push(self, branch: str, color: str) -> str:
         """Push a commit that changes one field of one object; gives the commit."""
         return await asyncio.to_thread(self._push, branch, color)
+
+    async def push_files(self, branch: str, files: Mapping[str, str], message: str) -> str:
+        """Push a commit upon main that writes files; gives the commit. ``main`` itself may be the branch."""
+        return await asyncio.to_thread(self._push_files, branch, files, message)
+
+    def _push_files(self, branch: str, files: Mapping[str, str], message: str) -> str:
+        self._checkout.run("fetch", "--quiet", "origin")
+        self._checkout.run("checkout", "--quiet", "--force", "-B", branch, "origin/main")
+        for name, text in files.items():
+            path = self._checkout.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        commit = self._checkout.commit(message)
+        self._checkout.push(branch)
+        return commit
+
+    def read(self, name: str) -> str:
+        """A file as it is in the clone."""
+        return (self._checkout.folder / name).read_text(encoding="utf-8")
+
+    async def push_branches(self, names: Sequence[str]) -> None:
+        """Push one commit under many names."""
+        commit = await self.push_files(names[0], {"docs/many.md": "many\n"}, "One for many")
+        await asyncio.to_thread(
+            self._checkout.run, "push", "--quiet", "origin", *(f"{commit}:refs/heads/{name}" for name in names[1:])
+        )
 
     def _push(self, branch: str, color: str) -> str:
         self._checkout.run("checkout", "--quiet", "--force", "-B", branch, "origin/main")
