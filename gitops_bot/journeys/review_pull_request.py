@@ -28,6 +28,7 @@ from gitops_bot.journeys.tell_pull_request import has_message, tell_newest_repor
 from gitops_bot.models.pull_requests import PullRequest
 from gitops_bot.models.records import Progress, PullRequestRecord, StoredReport
 from gitops_bot.models.reports import ClusterReport, Report, RowState
+from gitops_bot.rules.trust import released_commits
 from gitops_bot.views import slack_message
 
 log = telemetry.logger(__name__)
@@ -45,9 +46,11 @@ _TRANSIENT = (
     StoreError,
 )
 
+
 def review_subject(pull_request: str) -> str:
     """What the patience with a pull request is counted by."""
     return f"review {pull_request}"
+
 
 async def review_pull_request(doors: Doors, key: str) -> None:
     """Bring the report and the message of one pull request up to date."""
@@ -58,6 +61,7 @@ async def review_pull_request(doors: Doors, key: str) -> None:
 
     await _survived(doors, key, work)
 
+
 async def tell_kept_report(doors: Doors, key: str) -> None:
     """Show a report that is made and still fresh, but never reached people: nothing is rendered for that."""
 
@@ -65,6 +69,7 @@ async def tell_kept_report(doors: Doors, key: str) -> None:
         await _tell(doors, record.pull_request, record.base_tip)
 
     await _survived(doors, key, work)
+
 
 async def _survived(doors: Doors, key: str, work: Callable[[PullRequestRecord], Awaitable[None]]) -> None:
     try:
@@ -82,6 +87,7 @@ async def _survived(doors: Doors, key: str, work: Callable[[PullRequestRecord], 
             doors.patience.pause(review_subject(key), doors.clock())
         await _failed(doors, key, error)
 
+
 def _asked_for(doors: Doors, error: Exception) -> float:
     """Seconds that the other side asks us to wait; 0.0 when it does not say."""
     if isinstance(error, SlackRateLimited):
@@ -90,12 +96,13 @@ def _asked_for(doors: Doors, error: Exception) -> float:
         return max((error.retry_at - doors.clock()).total_seconds(), 0.0)
     return 0.0
 
+
 async def _review(doors: Doors, record: PullRequestRecord) -> None:
     pull = record.pull_request
     board = ProgressBoard(shown=await has_message(doors, pull.key), quiet=await _only_looked_at_again(doors, record))
-
+    released = released_commits(await doors.store.decisions(pull.key))
     async with shown_progress(doors, pull, board):
-        report = await look_at_pull_request(doors, pull, record.base_tip, board)
+        report = await look_at_pull_request(doors, pull, record.base_tip, board, released=released)
     if await _moved_meanwhile(doors, record):
         log.info("the pull request moved while it was looked at", pull_request=pull.key)
         return
@@ -103,6 +110,7 @@ async def _review(doors: Doors, record: PullRequestRecord) -> None:
     await _tell(doors, pull, record.base_tip)
     for cluster in report.clusters:
         telemetry.reports.labels(cluster.cluster, cluster.verdict).inc()
+
 
 async def _tell(doors: Doors, pull: PullRequest, base_tip: str) -> None:
     """Show the newest report where it is worth a message, and write down that it was shown."""
@@ -127,10 +135,12 @@ async def _tell(doors: Doors, pull: PullRequest, base_tip: str) -> None:
 
     await change_record(doors, pull.key, told)
 
+
 async def _only_looked_at_again(doors: Doors, record: PullRequestRecord) -> bool:
     """Whether people have a report on this very commit: it stays readable until the new one is there."""
     before = await doors.store.report(record.report_id) if record.report_id else None
     return before is not None and before.report.pull_request.head_sha == record.pull_request.head_sha
+
 
 async def _moved_meanwhile(doors: Doors, record: PullRequestRecord) -> bool:
     now = await doors.store.pull_request(record.pull_request.key)
@@ -140,6 +150,7 @@ async def _moved_meanwhile(doors: Doors, record: PullRequestRecord) -> bool:
         or now.pull_request.state != "open"
         or now.base_tip != record.base_tip
     )
+
 
 async def _keep(doors: Doors, record: PullRequestRecord, report: Report) -> None:
     """Keep the report. Unchanged content keeps its id, so that buttons and clicks stay valid."""
@@ -164,8 +175,10 @@ async def _keep(doors: Doors, record: PullRequestRecord, report: Report) -> None
 
     await change_record(doors, pull.key, kept)
 
+
 def _same_content(before: Report, now: Report) -> bool:
     return before.digest == now.digest and before.pull_request.head_sha == now.pull_request.head_sha
+
 
 def _worth_a_message(report: Report) -> bool:
     """Whether it touches anything here, as far as is known.
@@ -180,6 +193,7 @@ def _worth_a_message(report: Report) -> bool:
         )
 
     return any(says_something(cluster) for cluster in report.clusters)
+
 
 async def _failed(doors: Doors, key: str, error: Exception) -> None:
     """Count a failure and show it; after some the pull request is left alone until it moves or somebody asks."""
