@@ -19,7 +19,8 @@ from gitops_bot.config import load_settings, settings_for_diff
 from gitops_bot.errors import GitopsBotError, SettingsError
 from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.models.checks import CheckState
-from gitops_bot.models.reports import Verdict
+from gitops_bot.models.reports import Report, Verdict
+from gitops_bot.screen import Color, show
 
 # Commands of the sandbox: they bring libraries that the service does not need.
 _ELSEWHERE = {
@@ -99,7 +100,13 @@ def diff(
     full: Annotated[
         bool, typer.Option("--full", help="Every line, and what does not come from the pull request.")
     ] = False,
+    object_name: Annotated[
+        str,
+        typer.Option("--object", help="Only this object (Kind/namespace/name), before and after, as a unified diff."),
+    ] = "",
     output: OutputOption = Output.TEXT,
+    color: Annotated[Color, typer.Option(help="When to colour the text.")] = Color.AUTO,
+    no_pager: Annotated[bool, typer.Option("--no-pager", help="Print at once what is longer than the screen.")] = False,
 ) -> None:
     """Print what one pull request would do to the cluster.
 
@@ -109,6 +116,8 @@ def diff(
     from gitops_bot.service import diff_once
     from gitops_bot.views import json_report, terminal
 
+    if object_name and (full or output is Output.JSON):
+        raise typer.BadParameter("--object is a view of its own: leave out --full and --output.")
     loaded = settings_for_diff(settings, kubeconfig, context)
     telemetry.set_up_logging("ERROR", as_json=False)
     repository, number = pull_request_of(url, loaded.github.html_url)
@@ -117,9 +126,22 @@ def diff(
         report = asyncio.run(diff_once(loaded, repository, number, board, as_myself=as_myself))
     if output is Output.JSON:
         typer.echo(json_report.json_report(report))
+    elif object_name:
+        show(_one_object(report, object_name), color=color, pager=not no_pager)
     else:
-        Console().print(terminal.terminal_report(report, full=full))
+        show(terminal.terminal_report(report, full=full), color=color, pager=not no_pager)
     raise typer.Exit(_EXIT_CODES[report.verdict])
+
+
+def _one_object(report: Report, name: str) -> Any:
+    """Give the view of one object. Any: what Rich can print."""
+    from gitops_bot.views import terminal_object
+
+    found = terminal_object.objects_named(report, name)
+    if not found:
+        known = ", ".join(terminal_object.names_of_objects(report)) or "none"
+        raise SettingsError(f"The report has no object {name}. Name one as Kind/namespace/name; it has: {known}.")
+    return terminal_object.object_report(found)
 
 
 # 0 and 10 are complete answers; 20 asks for a person.

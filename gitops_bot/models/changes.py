@@ -129,6 +129,8 @@ class ResourceChange:
     # Deleted: what a person wants to know of it (replicas, volumes, hosts).
     facts: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    # Changed: hunks of the live object against what becomes of it, redacted; "" where that is not known.
+    unified: str = ""
 
 
 @dataclass(frozen=True)

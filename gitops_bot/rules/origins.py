@@ -31,7 +31,7 @@ ORIGINS_BY_WEIGHT = (
     Origin.WITHDRAWN,
 )
 # The API server's own bookkeeping.
-_NOISE = {
+BOOKKEEPING = {
     ("metadata", "generation"),
     ("metadata", "resourceVersion"),
     ("metadata", "uid"),
@@ -57,7 +57,9 @@ class View:
 
 
 @dataclass(frozen=True)
-class _Found:
+class Found:
+    """One field that differs: where, what the diff says of it, why, and the setting that switches it off."""
+
     path: Path
     entry: Entry
     origin: Origin
@@ -68,14 +70,14 @@ def _nothing_hidden(_: Path) -> str:
     return ""
 
 
-def field_changes(
+def differences(
     base: View,
     result: View,
     applied: View | None,
     shape: Shape,
     hidden_by: Callable[[Path], str] = _nothing_hidden,
-) -> tuple[FieldChange, ...]:
-    """Return the fields of an object that exists in the cluster and in the result, the weightiest first.
+) -> list[Found]:
+    """Return the fields, leaf by leaf, of an object that exists in the cluster and in the result.
 
     ``hidden_by`` names the setting that switches a field off, "" for none: such fields are marked.
     """
@@ -85,7 +87,12 @@ def field_changes(
         entry = result.expansion.about(path) if result.known else None
         if origin is not None:
             entry = entry or base.expansion.about(path) or _by_renders(path, base, result, shape)
-            found.append(_Found(path, entry, origin, hidden_by(path)))
+            found.append(Found(path, entry, origin, hidden_by(path)))
+    return found
+
+
+def field_changes(found: list[Found], base: View, result: View) -> tuple[FieldChange, ...]:
+    """Return differences as they are shown, the weightiest first."""
     changes = list(_shown(found, base, result))
     return tuple(sorted(changes, key=lambda change: ORIGINS_BY_WEIGHT.index(change.origin)))
 
@@ -151,7 +158,7 @@ def _differing(base: View, result: View, shape: Shape) -> Iterator[Path]:
 
 def is_noise(path: Path, shape: Shape) -> bool:
     """Whether a field is the API server's own bookkeeping."""
-    if any(path[: len(noise)] == noise for noise in _NOISE):
+    if any(path[: len(noise)] == noise for noise in BOOKKEEPING):
         return True
     return path[:1] == ("status",) and not any("status" in tree for tree in shape.trees)
 
@@ -170,10 +177,10 @@ def _by_renders(path: Path, base: View, result: View, shape: Shape) -> Entry:
     return Entry(headline, texts[0], texts[1], None)
 
 
-def _shown(found: list[_Found], base: View, result: View) -> Iterator[FieldChange]:
+def _shown(found: list[Found], base: View, result: View) -> Iterator[FieldChange]:
     """Turn fields into what is shown: an entry as a whole where all of it has one origin."""
     sizes = Counter(id(entry.source) for view in (base, result) for entry in view.expansion.fields.values())
-    parts: dict[int, list[_Found]] = {}
+    parts: dict[int, list[Found]] = {}
     for item in found:
         parts.setdefault(id(item.entry.source), []).append(item)
     for item in found:
@@ -190,7 +197,7 @@ def _dotted(path: Path) -> str:
     return ".".join(path[:-1] if path[-1:] == (ORDER,) else path)
 
 
-def _change(path: str, entry: Entry, found: _Found) -> FieldChange:
+def _change(path: str, entry: Entry, found: Found) -> FieldChange:
     if found.origin in _SETTLED:
         # Live stays as it is: the entry comes from the base's diff, whose left side is live.
         return FieldChange(path, _SETTLED[found.origin], entry.before, entry.before, found.origin, found.hidden_by)

@@ -16,9 +16,11 @@ from gitops_bot.rules.fields import Shape, same
 from gitops_bot.rules.looks import Look, not_understood
 from gitops_bot.rules.noise import NOTHING, NoisePolicy
 from gitops_bot.rules.objects import body_of, marked
-from gitops_bot.rules.origins import View, field_changes, moved, weightiest
+from gitops_bot.rules.origins import View, differences, field_changes, moved, weightiest
 from gitops_bot.rules.takeover import losses, with_losses
+from gitops_bot.rules.unified import unified_view
 
+_OWN = {Origin.PULL_REQUEST, Origin.UNDONE}
 _TAKEN_OVER = "exists already without Flux; it takes the object over"
 _UNSEEN = "flux shows no single field of this change"
 _MOVED = "it changed while it was looked at, or the cluster sets a field depending on others; look again to be sure"
@@ -147,9 +149,9 @@ def _recreated(case: _Case) -> ResourceChange:
     if case.unchanged_in_git:
         agreed = case.judge.applied is not None and case.judge.applied.state(case.reference) == ""
         origin = Origin.PENDING if agreed else Origin.DRIFT
-    fields = (
-        () if case.base.value is None else field_changes(_silent(case.base), _silent(case.result), None, case.shape)
-    )
+    base, result = _silent(case.base), _silent(case.result)
+    known = case.base.value is not None
+    fields = field_changes(differences(base, result, None, case.shape), base, result) if known else ()
     note = "cannot be changed in place: Flux deletes it and makes it anew"
     return ResourceChange(case.reference, Operation.RECREATE, origin, fields, case.body, notes=(note,))
 
@@ -161,7 +163,8 @@ def _silent(view: View) -> View:
 
 def _changed(case: _Case, state: str) -> ResourceChange | None:
     hidden_by = partial(case.judge.noise.hides_field, case.reference, shape=case.shape)
-    fields = field_changes(case.base, case.result, case.applied, case.shape, hidden_by)
+    found = differences(case.base, case.result, case.applied, case.shape, hidden_by)
+    fields = field_changes(found, case.base, case.result)
     notes = [_NOT_COMPARED] if state == "unknown" else []
     notes += [_MOVED] if moved(case.base, case.result, case.shape) else []
     if case.base.value is None:
@@ -169,7 +172,10 @@ def _changed(case: _Case, state: str) -> ResourceChange | None:
     if not fields:
         return _unseen(case, state)
     origin = weightiest(change.origin for change in fields)
-    return ResourceChange(case.reference, Operation.CHANGE, origin, fields, notes=tuple(notes))
+    live = case.judge.live_objects.get(case.reference, {})
+    # Nobody reviews what was so before.
+    unified = unified_view(live, found, case.result, case.shape) if origin in _OWN else ""
+    return ResourceChange(case.reference, Operation.CHANGE, origin, fields, notes=tuple(notes), unified=unified)
 
 
 def _arrived(case: _Case, state: str, fields: tuple[FieldChange, ...]) -> ResourceChange:

@@ -1,5 +1,6 @@
 """The whole report as one HTML file that needs nothing else: no script, no picture, no request."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import jinja2
@@ -10,7 +11,16 @@ from gitops_bot.models.reports import ClusterReport, Finding, KustomizationRepor
 from gitops_bot.rules.cleaning import clean, clean_line
 from gitops_bot.views.content_links import pages_of
 from gitops_bot.views.html_template import PAGE, PARTS, STYLE
-from gitops_bot.views.lines import Mark, Shown, foreign_changes, indented, object_lines, own_changes
+from gitops_bot.views.lines import (
+    Line,
+    Mark,
+    Shown,
+    foreign_changes,
+    indented,
+    object_lines,
+    own_changes,
+    unified_hunks,
+)
 from gitops_bot.views.summary import (
     Tally,
     headline,
@@ -137,8 +147,13 @@ def _object(change: Shown) -> dict[str, Any]:
         "operation": change.operation.value if isinstance(change, ResourceChange) else "unseen",
         "title": title.text,
         "links": pages_of(change) if isinstance(change, ContentChange) else (),
-        "lines": [{"style": _STYLES[line.mark], "text": indented(line)} for line in lines],
+        "lines": _lines(lines),
+        "unified": _lines(unified_hunks(change)) if isinstance(change, ResourceChange) else (),
     }
+
+
+def _lines(lines: Iterable[Line]) -> list[dict[str, str]]:
+    return [{"style": _STYLES[line.mark], "text": indented(line)} for line in lines]
 
 
 _STYLES = {

@@ -53,6 +53,8 @@ details.row > .inside { padding: 0 1rem 1rem; }
 .field { font-weight: 600; padding-top: .25rem !important; }
 .same { color: var(--faint); }
 .note { color: var(--faint); font-style: italic; }
+.unified { border-top: 1px solid var(--line); }
+.unified > summary { cursor: pointer; color: var(--faint); padding: .3rem .7rem; font-size: .87em; }
 .other > summary { cursor: pointer; color: var(--faint); margin-top: .8rem; }
 footer { color: var(--faint); margin: 2rem 0; font-size: .87em; overflow-wrap: anywhere; }
 """
@@ -133,12 +135,17 @@ PARTS = """
 {%- if finding.advice %}<br>→ {{ finding.advice }}{% endif %}
 {%- if finding.detail %}<pre>{{ finding.detail }}</pre>{% endif %}</div>
 {%- endmacro %}
+{% macro show_lines(lines) -%}
+<div class="diff" tabindex="0"><pre>
+{%- for line in lines %}<span class="{{ line.style }}">{{ line.text }}</span>{% endfor -%}
+</pre></div>
+{%- endmacro %}
 {% macro show_object(object) %}
 <div class="object {{ object.operation }}"><div class="title mono">{{ object.title }}
 {%- for words, address in object.links %} <a href="{{ address }}" rel="noopener noreferrer">{{ words }}</a>
 {%- endfor %}</div>
-{%- if object.lines %}<div class="diff"><pre>
-{%- for line in object.lines %}<span class="{{ line.style }}">{{ line.text }}</span>{% endfor -%}
-</pre></div>{% endif %}</div>
+{%- if object.lines %}{{ show_lines(object.lines) }}{% endif %}
+{%- if object.unified %}<details class="unified"><summary>Before and after, in its place</summary>
+{{- show_lines(object.unified) }}</details>{% endif %}</div>
 {%- endmacro %}
 """

@@ -221,7 +221,8 @@ def own_changes(row: KustomizationReport) -> list[Shown]:
     """Give what the pull request itself does in a row, the gravest first, and what of it nobody could see."""
     own = by_weight(change for change in row.changes if is_own(change))
     destroyed = [change for change in own if change.operation in DESTRUCTIVE]
-    return [*destroyed, *row.contents, *(change for change in own if change not in destroyed), *row.sealed]
+    others = [change for change in own if change.operation not in DESTRUCTIVE]
+    return [*destroyed, *row.contents, *others, *row.sealed]
 
 
 def foreign_changes(row: KustomizationReport) -> list[ResourceChange]:

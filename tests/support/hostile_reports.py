@@ -99,7 +99,8 @@ class Maker:
         origin = self._random.choice([*Origin, Origin.PULL_REQUEST, Origin.PULL_REQUEST])
         fields = tuple(self.field() for _ in range(self._random.randint(0, 3)))
         body = self.text() if operation is Operation.CREATE else ""
-        return ResourceChange(subject, operation, origin, fields, body, self.texts(), self.texts())
+        unified = self.text() if operation is Operation.CHANGE else ""
+        return ResourceChange(subject, operation, origin, fields, body, self.texts(), self.texts(), unified)
 
     def row(self, cluster: str, objects: int) -> KustomizationReport:
         return KustomizationReport(

@@ -43,6 +43,25 @@ spec:
       app: web
 """
 
+UNIFIED = """\
+@@ -6,7 +6,6 @@
+   labels:
+     app: web
+-    touched-by: alice
+ spec:
+-  replicas: 2
++  replicas: 3
+   selector:
+     matchLabels:
+@@ -18,5 +17,5 @@
+     spec:
+       containers:
+       - name: web
+-        image: shop/web:1.8.2
++        image: shop/web:1.9.0
+         ports:
+"""
+
 
 def pull_request(number: int = 7, title: str = "Give the shop three replicas", **changes: object) -> PullRequest:
     """Give an open pull request of octocat in acme/fleet."""
@@ -74,10 +93,15 @@ def field_change(
 
 
 def changed(
-    kind: str, name: str, *fields: FieldChange, namespace: str = "apps", origin: Origin = Origin.PULL_REQUEST
+    kind: str,
+    name: str,
+    *fields: FieldChange,
+    namespace: str = "apps",
+    origin: Origin = Origin.PULL_REQUEST,
+    unified: str = "",
 ) -> ResourceChange:
     """Give an object that changes in place."""
-    return ResourceChange(ObjectReference(kind, namespace, name), Operation.CHANGE, origin, fields)
+    return ResourceChange(ObjectReference(kind, namespace, name), Operation.CHANGE, origin, fields, unified=unified)
 
 
 def created(kind: str, name: str, body: str, *, namespace: str = "apps") -> ResourceChange:
@@ -115,6 +139,7 @@ def shop_row(cluster: str = "production") -> KustomizationReport:
             field_change("spec.replicas", "2", "3"),
             field_change("spec.template.spec.containers.web.image", "shop/web:1.8.2", "shop/web:1.9.0"),
             field_change("metadata.labels.touched-by", "alice", "", Origin.DRIFT, "- one map entry removed:"),
+            unified=UNIFIED,
         ),
         changed("ConfigMap", "web-settings", field_change("data.LOG_LEVEL", "info", "debug")),
         created("PodDisruptionBudget", "web", BUDGET_BODY),

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from gitops_bot.rules.cleaning import has_hidden_characters
 from gitops_bot.views.html_report import html_report
 from gitops_bot.views.json_report import content_to_digest, json_report, schema, schema_text
 from gitops_bot.views.terminal import progress_line, terminal_report
+from gitops_bot.views.terminal_object import names_of_objects, object_report, objects_named
 
 SCHEMA_FILE = Path(__file__).parents[2] / "docs" / "report-schema.json"
 any_report = given(st.integers(0, 10**9), st.integers(1, 3), st.integers(0, 6), st.integers(0, 6))
@@ -187,3 +189,75 @@ def test_the_digest_is_of_what_was_found_and_not_of_when() -> None:
     other = samples.report(*report.clusters, pull=samples.pull_request(head_sha="b" * 40))
     assert content_to_digest(report) != content_to_digest(other)
     assert content_to_digest(report) != content_to_digest(samples.blocked_report())
+
+
+def shown_object(report: Report, name: str) -> list[str]:
+    console = Console(file=io.StringIO(), width=100, color_system=None)
+    console.print(object_report(objects_named(report, name)))
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]  # type: ignore[attr-defined]  # a StringIO
+
+
+def test_one_object_is_shown_before_and_after() -> None:
+    assert shown_object(samples.changes_report(), "deployment/apps/web") == [
+        "production  flux-system/shop",
+        "   ± Deployment/apps/web changes",
+        "     # metadata.labels.touched-by: drift that was there before",
+        "     # @@ -6,7 +6,6 @@",
+        "         labels:",
+        "           app: web",
+        "     -     touched-by: alice",
+        "       spec:",
+        "     -   replicas: 2",
+        "     +   replicas: 3",
+        "         selector:",
+        "           matchLabels:",
+        "     # @@ -18,5 +17,5 @@",
+        "           spec:",
+        "             containers:",
+        "             - name: web",
+        "     -         image: shop/web:1.8.2",
+        "     +         image: shop/web:1.9.0",
+        "               ports:",
+    ]
+
+
+def test_one_object_in_several_places_with_what_is_wrong() -> None:
+    twice = shown_object(samples.two_clusters_report(), "ConfigMap/apps/web-settings")
+    assert [line for line in twice if "flux-system" in line] == [
+        "production  flux-system/shop",
+        "staging  flux-system/shop",
+    ]
+    assert "     + debug" in twice
+    claim = shown_object(samples.destructive_report(), "PersistentVolumeClaim/data/orders-db-0")
+    assert any("what it stores would be deleted" in line for line in claim)
+    assert "     - 50Gi, storage class fast" in claim
+
+
+def test_an_object_that_is_not_there() -> None:
+    report = samples.changes_report()
+    assert objects_named(report, "Deployment/apps/other") == ()
+    assert "Deployment/apps/web" in names_of_objects(report)
+
+
+@any_report
+@some
+def test_no_object_of_others_writes_to_the_terminal(
+    seed: int, clusters: int, kustomizations: int, objects: int
+) -> None:
+    report = hostile_report(seed, clusters=clusters, kustomizations=kustomizations, objects=objects)
+    for name in {str(change.object) for cluster in report.clusters for row in cluster.rows for change in row.changes}:
+        assert not has_hidden_characters("\n".join(shown_object(report, name)))
+
+
+def test_the_page_has_the_unified_view_folded() -> None:
+    text = html_report(samples.changes_report())
+    assert text.count('<details class="unified">') == 1
+    assert '<span class="added">  +   replicas: 3</span>' in text
+
+
+def test_what_stands_around_a_change_is_not_in_the_digest() -> None:
+    report = samples.changes_report()
+    (cluster,) = report.clusters
+    (row,) = cluster.rows
+    moved = replace(row, changes=tuple(replace(change, unified="") for change in row.changes))
+    assert content_to_digest(report) == content_to_digest(replace(report, clusters=(replace(cluster, rows=(moved,)),)))
