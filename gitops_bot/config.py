@@ -10,14 +10,24 @@ import ssl
 from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gitops_bot.errors import SettingsError
+from gitops_bot.models.risks import RISK_CODES
 
 
 class _Section(BaseModel):
@@ -173,6 +183,30 @@ class IgnoredFieldSettings(_Section):
     name: str = "*"
 
 
+def _off(value: Any) -> Any:
+    """Read YAML's bare ``off``, which is false, as the word that was written."""
+    return "off" if value is False else value
+
+
+class RiskSettings(_Section):
+    """What counts as dangerous. docs/risks.md has every code and its default."""
+
+    # Code of a risk to its severity; off: it is not told.
+    severities: Mapping[str, Annotated[Literal["info", "warning", "critical", "off"], BeforeValidator(_off)]] = Field(
+        default_factory=dict
+    )
+    # Deletions in one cluster; more than these are a risk of their own.
+    prune_limit: int = Field(default=10, ge=0)
+
+    @field_validator("severities")
+    @classmethod
+    def _codes_are_known(cls, value: Mapping[str, str]) -> Mapping[str, str]:
+        strange = sorted(value.keys() - RISK_CODES)
+        if strange:
+            raise ValueError(f"there is no risk {', '.join(strange)}; known are {', '.join(sorted(RISK_CODES))}")
+        return value
+
+
 class NoiseSettings(_Section):
     """What the report leaves out and counts. Never a finding, and never what is deleted or created anew."""
 
@@ -284,6 +318,7 @@ class Settings(BaseSettings):
     flux: FluxSettings = FluxSettings()
     review: ReviewSettings = ReviewSettings()
     status: StatusSettings = StatusSettings()
+    risk: RiskSettings = RiskSettings()
     noise: NoiseSettings = NoiseSettings()
     network: NetworkSettings = NetworkSettings()
     web: WebSettings = WebSettings()
@@ -330,6 +365,7 @@ _EXAMPLES = {
     "slack.channel": "channel: C0123456789   (the id, from the channel's details in Slack)",
     "flux.runner_url": "runner_url: https://gitops-bot-runner:8443",
     "people": "people: {U0123456789: octocat}",
+    "risk.severities": "severities: {removes-limit: critical}",
     "log.level": "level: INFO",
     "log.format": "format: json",
 }

@@ -15,7 +15,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from gitops_bot import telemetry
 from gitops_bot.cluster import ClusterDoor
-from gitops_bot.config import FluxSettings, NoiseSettings, Settings, StatusSettings
+from gitops_bot.config import FluxSettings, NoiseSettings, RiskSettings, Settings, StatusSettings
 from gitops_bot.errors import GitopsBotError, SettingsError, StoreError
 from gitops_bot.flux import FluxDoor
 from gitops_bot.git import GitDoor, LocalClone
@@ -41,6 +41,7 @@ from gitops_bot.rules.affected import AffectedKustomization
 from gitops_bot.rules.decisions import DecisionPolicy
 from gitops_bot.rules.fleet import Fleet
 from gitops_bot.rules.noise import FieldRule, NoisePolicy
+from gitops_bot.rules.risk import RiskPolicy
 from gitops_bot.rules.statuses import StatusPolicy
 from gitops_bot.rules.trust import TrustPolicy
 from gitops_bot.slack import SlackDoor
@@ -84,6 +85,7 @@ async def open_eyes(settings: Settings, *, as_myself: bool = False) -> AsyncIter
             review=settings.review,
             trust=TrustPolicy(apps=frozenset(settings.trust.apps)),
             noise=_noise_policy(settings.noise),
+            risk=_risk_policy(settings.risk),
             github_url=settings.github.html_url,
             clock=_now,
         )
@@ -92,6 +94,11 @@ async def open_eyes(settings: Settings, *, as_myself: bool = False) -> AsyncIter
 def _noise_policy(settings: NoiseSettings) -> NoisePolicy:
     rules = (FieldRule(rule.paths, rule.kind, rule.namespace, rule.name) for rule in settings.fields)
     return NoisePolicy(tuple(rules), settings.kinds, settings.kustomizations, settings.hide_drift_below)
+
+
+def _risk_policy(settings: RiskSettings) -> RiskPolicy:
+    told = {code: None if name == "off" else Severity(name) for code, name in settings.severities.items()}
+    return RiskPolicy(told, settings.prune_limit)
 
 
 def _status_policy(settings: StatusSettings) -> StatusPolicy:
@@ -184,6 +191,7 @@ def settings_digest(settings: Settings) -> str:
         "clusters": [cluster.name for cluster in settings.clusters],
         "people": bool(settings.people),
         "noise": settings.noise.model_dump(),
+        "risk": settings.risk.model_dump(),
     }
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 

@@ -14,6 +14,7 @@ from gitops_bot.models.kustomizations import Kustomization, ObjectReference
 from gitops_bot.models.reports import Finding, KustomizationReport, RowState, Severity
 from gitops_bot.rules.compare import Arriving, ComparisonInputs, Side, arriving_from, kustomization_report, moves
 from gitops_bot.rules.objects import UnreadableRenderError, load_objects
+from gitops_bot.rules.risk import RiskPolicy, with_risks
 
 # Objects of one Kustomization that are read one by one for who owns their fields; beyond that it would
 # take longer than the diff itself.
@@ -92,8 +93,12 @@ async def _row(
         reason=candidate.because,
     )
     # Thousands of objects take seconds to read and compare: not on the event loop.
-    report = await asyncio.to_thread(kustomization_report, inputs)
+    report = await asyncio.to_thread(_report, inputs, eyes.risk)
     return replace(report, findings=(*report.findings, *_not_followed(one)))
+
+
+def _report(inputs: ComparisonInputs, policy: RiskPolicy) -> KustomizationReport:
+    return with_risks(kustomization_report(inputs), inputs, policy)
 
 
 def _not_followed(one: Rendered) -> tuple[Finding, ...]:

@@ -18,6 +18,7 @@ from gitops_bot.models.reports import ClusterReport, Finding, KustomizationRepor
 from gitops_bot.models.tree import Tree
 from gitops_bot.rules.affected import Candidate, Surroundings, fed_by
 from gitops_bot.rules.noise import without_noise
+from gitops_bot.rules.risk import prune_risk
 from gitops_bot.rules.verdict import cluster_verdict
 
 log = telemetry.logger(__name__)
@@ -67,7 +68,8 @@ async def _look(
         log.warning("could not compare with a cluster", cluster=cluster.name, reason=str(error))
         return _only_named(cluster.name, candidates, Verdict.INCOMPLETE, _unreached(cluster.name, error))
     # The verdict is of everything: what is switched off may be left out, not made undone.
-    return ClusterReport(cluster.name, cluster_verdict(rows), rows=without_noise(rows, eyes.noise))
+    shown, risks = without_noise(rows, eyes.noise), prune_risk(rows, eyes.risk)
+    return ClusterReport(cluster.name, cluster_verdict(rows), rows=shown, findings=risks)
 
 
 async def _applied_trees(

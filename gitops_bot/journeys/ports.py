@@ -31,6 +31,7 @@ from gitops_bot.models.statuses import CommitStatus
 from gitops_bot.models.tree import Merge, Tree
 from gitops_bot.rules.decisions import DecisionPolicy
 from gitops_bot.rules.noise import NoisePolicy
+from gitops_bot.rules.risk import RiskPolicy
 from gitops_bot.rules.statuses import StatusPolicy
 from gitops_bot.rules.trust import TrustPolicy
 
@@ -338,6 +339,7 @@ class Eyes:
     review: ReviewSettings
     trust: TrustPolicy
     noise: NoisePolicy
+    risk: RiskPolicy
     # Where GitHub's pages are: sources in the cluster are recognised by it.
     github_url: str
     # Gives the present moment, aware, UTC.

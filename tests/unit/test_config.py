@@ -67,6 +67,11 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
         ("slack: {channel: C0123456789}\n", ["clusters", "required"]),
         (GOOD + "watch: {interval: soon}\n", ["watch.interval", "valid number", "interval: 30"]),
         (GOOD + "watch: {intervall: 3}\n", ["watch.intervall", "not permitted"]),
+        (
+            GOOD + "risk: {severities: {privilegd: off}}\n",
+            ["risk.severities", "no risk privilegd", "known are admission-policy", "{removes-limit: critical}"],
+        ),
+        (GOOD + "risk: {severities: {privileged: high}}\n", ["risk.severities.privileged", "'critical' or 'off'"]),
         ("clusters: [{name: a}, {name: a}]\n", ["a name of its own"]),
         ("clusters: [{name: Prod!}]\n", ["clusters.0.name", "pattern"]),
         ("clusters: [{name: a}]\nslack: {channel: '#team'}\n", ["slack.channel", "the id"]),
@@ -85,6 +90,13 @@ def test_the_value_of_a_wrong_secret_is_not_shown(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings(write(tmp_path, GOOD + "github: {token: [xoxb-hunter2-hunter2]}\n"))
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_risk_is_switched_off_by_the_word_with_and_without_quotes(tmp_path: Path) -> None:
+    severities = '{privileged: off, force: "off", image-latest: critical}'
+    settings = load_settings(write(tmp_path, GOOD + f"risk: {{prune_limit: 3, severities: {severities}}}\n"))
+    assert settings.risk.severities == {"privileged": "off", "force": "off", "image-latest": "critical"}
+    assert settings.risk.prune_limit == 3
 
 
 def test_a_missing_file_says_where_to_start(tmp_path: Path) -> None:
