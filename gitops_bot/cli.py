@@ -20,6 +20,7 @@ from gitops_bot.errors import GitopsBotError, SettingsError
 from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.models.checks import CheckState
 from gitops_bot.models.reports import Report, Verdict
+from gitops_bot.rules.cleaning import clean
 from gitops_bot.screen import Color, show
 
 # Commands of the sandbox: they bring libraries that the service does not need.
@@ -299,7 +300,11 @@ def main() -> None:
         app()
     except GitopsBotError as error:
         console = Console(stderr=True, soft_wrap=True)
-        console.print(f"gitops-bot: {telemetry.without_tokens(str(error))}", style="red", markup=False, highlight=False)
+        said = clean(telemetry.without_tokens(str(error)))
+        console.print(f"gitops-bot: {said}", style="red", markup=False, highlight=False)
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001 # whatever it is: Python itself would print it unfiltered
+        sys.stderr.write(telemetry.filtered_traceback(error))
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

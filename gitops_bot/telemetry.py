@@ -7,7 +7,10 @@ by shape, whatever room they come from: the last line of defence, not the first.
 import logging
 import re
 import sys
+import threading
+import traceback
 from collections.abc import Callable, Mapping, MutableMapping
+from types import TracebackType
 from typing import Any
 
 import structlog
@@ -106,6 +109,38 @@ def set_up_logging(level: str = "INFO", *, as_json: bool = True) -> None:
         "alembic",
     ):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+    _tell_of_what_nobody_caught()
+
+
+def filtered_traceback(error: BaseException) -> str:
+    """Give the traceback of an error without what has the shape of a token."""
+    return without_tokens("".join(traceback.format_exception(error)))
+
+
+def _tell_of_what_nobody_caught() -> None:
+    """Python prints errors that nobody catches, and warnings, as they are: let them pass the filter too."""
+    log = logger(__name__)
+
+    def uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            sys.__excepthook__(kind, error, trace)
+        else:
+            log.critical("an error that nobody caught", exc_info=(kind, error, trace))
+
+    def in_thread(failure: threading.ExceptHookArgs) -> None:
+        if failure.exc_value is not None:
+            uncaught(failure.exc_type, failure.exc_value, failure.exc_traceback)
+
+    def in_cleanup(failure: Any) -> None:
+        # Any: Python keeps the type of this argument to itself.
+        if failure.exc_value is not None:
+            uncaught(failure.exc_type, failure.exc_value, failure.exc_traceback)
+
+    sys.excepthook = uncaught
+    threading.excepthook = in_thread
+    sys.unraisablehook = in_cleanup
+    logging.captureWarnings(capture=True)
 
 
 def logger(name: str) -> Any:

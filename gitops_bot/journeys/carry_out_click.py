@@ -74,7 +74,7 @@ async def carry_out_click(doors: Doors, stored: StoredClick) -> None:
     except GitopsBotError as error:
         log.warning("a click could not be carried out", action=click.action, reason=str(error))
         await whisper(doors, click, f"That did not work: {error}")
-        outcome = f"failed: {error}"
+        outcome = f"failed: {telemetry.without_tokens(str(error))}"
     telemetry.clicks.labels(click.action, outcome.split(":")[0]).inc()
     await doors.store.finish_click(click.key, outcome)
 

@@ -12,7 +12,7 @@ log = telemetry.logger(__name__)
 async def whisper(doors: Doors, click: Click, text: str) -> bool:
     """Tell who pressed, where they pressed. False when Slack did not take it: nothing depends on it."""
     try:
-        await doors.chat.whisper(click.message.channel, click.user, text)
+        await doors.chat.whisper(click.message.channel, click.user, telemetry.without_tokens(text))
     except SlackError as error:
         log.warning("could not tell a person what became of their click", user=click.user, reason=str(error))
         return False

@@ -6,6 +6,7 @@ from rich.text import Text
 
 from gitops_bot.models.checks import Check, CheckState
 from gitops_bot.rules.cleaning import clean_line
+from gitops_bot.telemetry import without_tokens
 from gitops_bot.views.words import plural
 
 _SIGNS = {CheckState.GOOD: ("✓", "green"), CheckState.WARNING: ("!", "yellow"), CheckState.BAD: ("✗", "red")}
@@ -15,7 +16,7 @@ def check_line(check: Check) -> Text:
     """One check; what to do stands below what was seen."""
     sign, style = _SIGNS[check.state]
     line = Text(f"{sign} ", style=style).append(f"{clean_line(check.subject)}: ", style="bold")
-    line.append(clean_line(check.seen), style="default")
+    line.append(clean_line(without_tokens(check.seen)), style="default")
     if check.advice:
         line.append(f"\n    → {clean_line(check.advice)}", style="default")
     return line
