@@ -7,7 +7,8 @@ its own (``..._file``), never in the settings file itself.
 
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -68,13 +69,42 @@ class ClusterSettings(_Section):
     accept_unguarded_writes: bool = False
 
 
+class GitHubAppSettings(_Section):
+    """A GitHub App of our own."""
+
+    # The App's id or client id, from its settings page.
+    id: str = Field(pattern=r"^[A-Za-z0-9]+$")
+    # Its private key in PEM form; read anew for each proof, so it may be replaced at run time.
+    private_key_file: Path
+
+    def read_private_key(self) -> str:
+        """Give the private key."""
+        return _read_secret("github.app.private_key", None, self.private_key_file)
+
+
 class GitHubSettings(_Section):
-    """Where GitHub is and who we are there."""
+    """Where GitHub is and who we are there: one token, several, or an App."""
 
     api_url: str = "https://api.github.com"
     html_url: str = "https://github.com"
+    # One personal token, classic or fine-grained. Comments, reviews and statuses are this account's.
     token: SecretStr | None = None
     token_file: Path | None = None
+    # Tokens of further accounts: reads are spread over all of them before a limit is reached.
+    more_token_files: tuple[Path, ...] = ()
+    # An App instead of tokens: it has a higher limit, and rights of its own.
+    app: GitHubAppSettings | None = None
+
+    @model_validator(mode="after")
+    def _one_identity(self) -> Self:
+        if self.app is not None and (self.token or self.token_file or self.more_token_files):
+            raise ValueError("github: give tokens or an app, not both")
+        return self
+
+    def token_readers(self) -> list[Callable[[], str]]:
+        """Give what reads each token; the first one writes."""
+        more = (partial(_read_secret, "github.more_token", None, file) for file in self.more_token_files)
+        return [self.read_token, *more]
 
     def read_token(self) -> str:
         """Give the token; SettingsError names what is missing."""
@@ -382,6 +412,14 @@ def _explain(error: ValidationError) -> str:
     return "\n".join(lines)
 
 
+def _line_of(error: yaml.YAMLError) -> str:
+    """Where the fault is. The library's own text quotes the line, and somebody may have put a secret there."""
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None)
+    where = f", line {mark.line + 1}" if mark is not None else ""
+    return where + (f": {problem}" if problem else "")
+
+
 def load_settings(file: Path | None) -> Settings:
     """Read the settings; SettingsError tells every wrong one by name, with an example, and never its value.
 
@@ -396,7 +434,7 @@ def load_settings(file: Path | None) -> Settings:
             "config/settings.example.yaml is a start."
         ) from error
     except yaml.YAMLError as error:
-        raise SettingsError(f"{path} is not valid YAML: {error}") from error
+        raise SettingsError(f"{path} is not valid YAML{_line_of(error)}.") from None
     if not isinstance(content, dict):
         raise SettingsError(f"{path}: expected settings by name, for example 'clusters: [{{name: production}}]'.")
     try:

@@ -116,3 +116,11 @@ def test_a_secret_file_is_read_anew_each_time(tmp_path: Path) -> None:
     assert settings.github.read_token() == "first"
     secret.write_text("second\n", encoding="utf-8")
     assert settings.github.read_token() == "second"
+
+
+def test_settings_that_are_no_yaml_are_told_without_their_text(tmp_path: Path) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text("a: 1\ngithub: {token: top-secret: [}\n")
+    with pytest.raises(SettingsError, match=r"not valid YAML, line 2: ") as caught:
+        load_settings(file)
+    assert "top-secret" not in str(caught.value)
