@@ -111,6 +111,21 @@ class GitHubSettings(_Section):
         return _read_secret("github.token", self.token, self.token_file)
 
 
+class ArtifactSettings(_Section):
+    """A source whose contents are made of a folder of a repository, so that pull requests to it can be compared."""
+
+    kind: Literal["OCIRepository", "Bucket", "ExternalArtifact", "GitRepository"]
+    namespace: str = Field(min_length=1)
+    name: str = Field(min_length=1)
+    # owner/name on our GitHub.
+    repository: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
+    branch: str = Field(min_length=1)
+    # The folder that is packed, as for `flux push artifact --path`; empty: all of the repository.
+    path: str = Field(default="", pattern=r"^((\./)?\.?[\w-][\w.-]*(/\.?[\w-][\w.-]*)*/?)?$")
+    # One of ``clusters``; None: in every one that has such a source.
+    cluster: str | None = None
+
+
 class WatchSettings(_Section):
     """Which repositories are looked at, and how often."""
 
@@ -120,6 +135,8 @@ class WatchSettings(_Section):
     include: tuple[str, ...] = ()
     # Patterns of repositories to leave out, stronger than ``include``.
     exclude: tuple[str, ...] = ()
+    # What fills sources that are no GitRepository, or one that is a mirror of another.
+    artifacts: tuple[ArtifactSettings, ...] = ()
 
 
 class SlackSettings(_Section):

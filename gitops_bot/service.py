@@ -15,7 +15,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from gitops_bot import telemetry
 from gitops_bot.cluster import ClusterDoor
-from gitops_bot.config import FluxSettings, NoiseSettings, RiskSettings, Settings, StatusSettings
+from gitops_bot.config import ArtifactSettings, FluxSettings, NoiseSettings, RiskSettings, Settings, StatusSettings
 from gitops_bot.errors import GitopsBotError, SettingsError, StoreError
 from gitops_bot.flux import FluxDoor
 from gitops_bot.git import GitDoor, LocalClone
@@ -37,7 +37,7 @@ from gitops_bot.models.records import AuditEntry
 from gitops_bot.models.reports import Report, Severity
 from gitops_bot.models.statuses import StatusState
 from gitops_bot.queue import InProcessQueue
-from gitops_bot.rules.affected import AffectedKustomization
+from gitops_bot.rules.affected import AffectedKustomization, ArtifactOrigin
 from gitops_bot.rules.decisions import DecisionPolicy
 from gitops_bot.rules.fleet import Fleet
 from gitops_bot.rules.noise import FieldRule, NoisePolicy
@@ -68,7 +68,7 @@ async def open_eyes(settings: Settings, *, as_myself: bool = False) -> AsyncIter
         git = GitDoor(
             settings.store.folder / "repositories",
             url_for=partial(_clone_url, settings.github.html_url),
-            token=settings.github.read_token,
+            token=github.git_token,
             network=settings.network,
         )
         flux = await stack.enter_async_context(FluxDoor(settings.flux))
@@ -88,7 +88,14 @@ async def open_eyes(settings: Settings, *, as_myself: bool = False) -> AsyncIter
             risk=_risk_policy(settings.risk),
             github_url=settings.github.html_url,
             clock=_now,
+            artifacts=tuple(map(_artifact_origin, settings.watch.artifacts)),
         )
+
+
+def _artifact_origin(told: ArtifactSettings) -> ArtifactOrigin:
+    owner, _, name = told.repository.partition("/")
+    repository = Repository(owner, name)
+    return ArtifactOrigin(told.kind, told.namespace, told.name, repository, told.branch, told.path, told.cluster or "")
 
 
 def _noise_policy(settings: NoiseSettings) -> NoisePolicy:
@@ -191,6 +198,7 @@ def settings_digest(settings: Settings) -> str:
         "clusters": [cluster.name for cluster in settings.clusters],
         "people": bool(settings.people),
         "noise": settings.noise.model_dump(),
+        "artifacts": [told.model_dump() for told in settings.watch.artifacts],
         "risk": settings.risk.model_dump(),
     }
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()

@@ -64,7 +64,8 @@ async def _check_cluster(eyes: Eyes, cluster: Cluster, snapshot: ClusterSnapshot
     yield Check(
         name, CheckState.GOOD if count else CheckState.WARNING, seen, "" if count else "Is Flux installed here?"
     )
-    for reason, kustomizations in affected.not_reviewable(snapshot, github_url=eyes.github_url).items():
+    unfollowed = affected.not_reviewable(snapshot, github_url=eyes.github_url, artifacts=eyes.artifacts)
+    for reason, kustomizations in unfollowed.items():
         names = ", ".join(str(kustomization.id) for kustomization in kustomizations)
         yield Check(name, CheckState.WARNING, f"{len(kustomizations)} cannot be reviewed: {reason}: {names}")
     try:
@@ -85,7 +86,7 @@ async def _check_github(
     eyes: Eyes, snapshots: tuple[ClusterSnapshot, ...], people: Mapping[str, str]
 ) -> AsyncIterator[Check]:
     yield await _try("github token", eyes.github.own_login, lambda login: f"belongs to {login}")
-    watched = affected.watched_repositories(snapshots, github_url=eyes.github_url)
+    watched = affected.watched_repositories(snapshots, github_url=eyes.github_url, artifacts=eyes.artifacts)
     if snapshots and not watched:
         yield Check(
             "repositories",

@@ -7,16 +7,19 @@ import asyncio
 from collections.abc import Sequence
 
 from gitops_bot import telemetry
-from gitops_bot.errors import ClusterError, GitError, RunnerError, SettingsError
+from gitops_bot.errors import ClusterError, GitError, RunnerError, RunnerUnavailable, SettingsError
 from gitops_bot.journeys.compare_with_live import AppliedTrees, applied_commit, compare_with_live
 from gitops_bot.journeys.fetch_change import Change
+from gitops_bot.journeys.look_for_contents import charts_may_change
 from gitops_bot.journeys.ports import Cluster, Eyes
 from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.journeys.render_candidates import render_candidates
+from gitops_bot.journeys.round_off import round_off
 from gitops_bot.models.kustomizations import ClusterSnapshot
 from gitops_bot.models.reports import ClusterReport, Finding, KustomizationReport, RowState, Severity, Verdict
 from gitops_bot.models.tree import Tree
 from gitops_bot.rules.affected import Candidate, Surroundings, fed_by
+from gitops_bot.rules.left_out import left_out_of
 from gitops_bot.rules.noise import without_noise
 from gitops_bot.rules.risk import prune_risk
 from gitops_bot.rules.verdict import cluster_verdict
@@ -47,11 +50,12 @@ async def _look(
     eyes: Eyes, cluster: Cluster, snapshot: ClusterSnapshot, change: Change, board: ProgressBoard, held: str
 ) -> ClusterReport:
     pull = change.pull_request
-    fed = fed_by(snapshot, pull.repository, pull.base_ref, github_url=eyes.github_url)
+    fed = fed_by(snapshot, pull.repository, pull.base_ref, github_url=eyes.github_url, artifacts=eyes.artifacts)
     surroundings = await asyncio.to_thread(Surroundings, fed, change.base, change.result, change.changed)
     candidates = await asyncio.to_thread(surroundings.candidates)
-    if not candidates:
-        return ClusterReport(cluster.name, Verdict.NO_EFFECT)
+    left_out = await asyncio.to_thread(left_out_of, surroundings)
+    if not candidates and not await asyncio.to_thread(charts_may_change, surroundings):
+        return ClusterReport(cluster.name, Verdict.NO_EFFECT, left_out=left_out)
     if held:
         return _only_named(cluster.name, candidates, Verdict.HELD, _held(held))
     if change.conflicts:
@@ -62,14 +66,15 @@ async def _look(
         applied, more = await _applied_trees(eyes, change, surroundings, candidates)
         async with eyes.flux.session(await cluster.diff_credentials(), {**surroundings.trees, **more}) as cage:
             rendered = await render_candidates(eyes, cage, surroundings, candidates, board)
-            rows = await compare_with_live(eyes, cage, rendered, applied, board)
+            compared = await compare_with_live(eyes, cluster, cage, rendered, applied, board)
+            rows = await round_off(cage, surroundings, rendered, compared, eyes.github_url)
     except _FAILURES as error:
         # It touches this cluster, and what it does there is not known: that has to be said.
         log.warning("could not compare with a cluster", cluster=cluster.name, reason=str(error))
         return _only_named(cluster.name, candidates, Verdict.INCOMPLETE, _unreached(cluster.name, error))
     # The verdict is of everything: what is switched off may be left out, not made undone.
     shown, risks = without_noise(rows, eyes.noise), prune_risk(rows, eyes.risk)
-    return ClusterReport(cluster.name, cluster_verdict(rows), rows=shown, findings=risks)
+    return ClusterReport(cluster.name, cluster_verdict(rows), rows=shown, findings=risks, left_out=left_out)
 
 
 async def _applied_trees(
@@ -128,6 +133,16 @@ def _unguarded(cluster: str) -> Finding:
 
 
 def _unreached(cluster: str, error: Exception) -> Finding:
+    if isinstance(error, RunnerError) and not isinstance(error, RunnerUnavailable):
+        # The pull request itself may have brought it down: it has to wait for its turn like any other.
+        return Finding(
+            "runner-failed",
+            Severity.WARNING,
+            f"Nothing was compared with cluster {cluster}: the runner broke off while it looked at this pull request.",
+            "gitops-bot looks again at the next commit, and when the report is renewed; its log may say more.",
+            detail=telemetry.without_tokens(str(error)),
+            incomplete=True,
+        )
     return Finding(
         NOT_LOOKED_AT,
         Severity.WARNING,

@@ -49,6 +49,7 @@ async def poll_repositories(doors: Doors) -> Looks:
         github_url=doors.github_url,
         include=doors.watch.include,
         exclude=doors.watch.exclude,
+        artifacts=doors.artifacts,
     )
     for repository in sorted(repositories):
         try:

@@ -30,6 +30,7 @@ from gitops_bot.models.rights import Granted, Right, ServedKind
 from gitops_bot.models.statuses import CommitStatus
 from gitops_bot.models.tree import Merge, Tree
 from gitops_bot.rules.decisions import DecisionPolicy
+from gitops_bot.rules.feeds import ArtifactOrigin
 from gitops_bot.rules.noise import NoisePolicy
 from gitops_bot.rules.risk import RiskPolicy
 from gitops_bot.rules.statuses import StatusPolicy
@@ -344,6 +345,8 @@ class Eyes:
     github_url: str
     # Gives the present moment, aware, UTC.
     clock: Callable[[], datetime]
+    # What operators know of sources that are no GitRepository.
+    artifacts: tuple[ArtifactOrigin, ...]
 
     @property
     def identity(self) -> str:

@@ -4,12 +4,21 @@ import random
 
 from sample_reports import pull_request, report
 
-from gitops_bot.models.changes import FieldChange, Operation, Origin, ResourceChange
+from gitops_bot.models.changes import (
+    ContentChange,
+    ContentVersion,
+    FieldChange,
+    Operation,
+    Origin,
+    ResourceChange,
+    SealedChange,
+)
 from gitops_bot.models.kustomizations import KustomizationId, ObjectReference
 from gitops_bot.models.reports import (
     ClusterReport,
     Finding,
     KustomizationReport,
+    LeftOut,
     Report,
     RowState,
     Severity,
@@ -111,6 +120,26 @@ class Maker:
             tuple(self.change() for _ in range(self._random.randint(0, objects))),
             self.findings(),
             self.texts(),
+            contents=tuple(self.content() for _ in range(self._random.choice([0, 0, 1, 5]))),
+            sealed=tuple(self.sealed() for _ in range(self._random.choice([0, 0, 1, 5]))),
+        )
+
+    def content(self) -> ContentChange:
+        subject = ObjectReference(self.text(), self.text(), self.text())
+        return ContentChange(subject, self.texts(), self.version(), self.version(), self.text(), self.texts())
+
+    def version(self) -> ContentVersion | None:
+        link = self._random.choice(["https://charts.example/a", "javascript:alert(1)", self.text()])
+        version = ContentVersion(self.text(), self.text(), ObjectReference("a", "b", self.text()), self.text(), link)
+        return self._random.choice([version, version, None])
+
+    def sealed(self) -> SealedChange:
+        return SealedChange(self.text(), None, self.texts(), self.texts(), self.texts(), self.texts())
+
+    def left_out(self, cluster: str) -> tuple[LeftOut, ...]:
+        return tuple(
+            LeftOut(KustomizationId(cluster, self.name(), self.name()), self.text())
+            for _ in range(self._random.choice([0, 0, 1, 9]))
         )
 
     def report(self, clusters: int, kustomizations: int, objects: int) -> Report:
@@ -128,7 +157,7 @@ class Maker:
         for number in range(clusters):
             name = f"cluster-{number}"
             rows = tuple(self.row(name, objects) for _ in range(self._random.randint(0, kustomizations)))
-            made.append(ClusterReport(name, self._random.choice(list(Verdict)), rows, self.findings()))
+            made.append(ClusterReport(name, self._random.choice(list(Verdict)), rows, self.findings(), self.left_out(name)))
         return report(*made, pull=pull)
 
 

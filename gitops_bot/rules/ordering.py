@@ -1,0 +1,87 @@
+"""The order of a report: parents before children, dependencies before dependents, as Flux applies them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gitops_bot.models.kustomizations import Kustomization, KustomizationId
+from gitops_bot.models.reports import Finding, KustomizationReport, Severity
+
+Before = Mapping[KustomizationId, frozenset[KustomizationId]]
+
+# Names in one sentence.
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Order:
+    """Whom a Kustomization comes after: those that it depends on, and those that render it."""
+
+    depends: Before
+    parents: Before
+
+    def before(self, id_: KustomizationId) -> frozenset[KustomizationId]:
+        """Whom a Kustomization waits for."""
+        return self.depends.get(id_, frozenset()) | self.parents.get(id_, frozenset())
+
+
+def order_of(known: Iterable[Kustomization], children: Mapping[KustomizationId, Iterable[KustomizationId]]) -> Order:
+    """Read ``spec.dependsOn`` of Kustomizations as they will be, and who renders whom."""
+    depends = {one.id: frozenset(_dependencies(one)) - {one.id} for one in known}
+    parents: dict[KustomizationId, frozenset[KustomizationId]] = {}
+    for parent, rendered in children.items():
+        for child in rendered:
+            # flux bootstrap's root renders itself.
+            parents[child] = parents.get(child, frozenset()) | ({parent} - {child})
+    return Order(depends, parents)
+
+
+def _dependencies(kustomization: Kustomization) -> Iterable[KustomizationId]:
+    entries = kustomization.spec.get("dependsOn")
+    for entry in entries if isinstance(entries, Sequence) and not isinstance(entries, str) else ():
+        found: Mapping[str, Any] = entry if isinstance(entry, Mapping) else {}
+        if found.get("name"):
+            namespace = str(found.get("namespace") or kustomization.id.namespace)
+            yield KustomizationId(kustomization.id.cluster, namespace, str(found["name"]))
+
+
+def in_order(rows: Iterable[KustomizationReport], order: Order) -> tuple[KustomizationReport, ...]:
+    """Sort rows; those that nothing puts in order stay as they are. Whoever waits for itself is told so."""
+    waiting = {row.id: row for row in rows}
+    everybody = frozenset(waiting)
+    behind = {id_: (_reachable(id_, order) & everybody) - {id_} for id_ in waiting}
+    found: list[KustomizationReport] = []
+    while waiting:
+        # In a circle nobody is ready: the first of it goes first.
+        ready = next((id_ for id_ in waiting if not behind[id_] & waiting.keys()), None)
+        if ready is None:
+            ready = next(id_ for id_ in waiting if id_ in _reachable(id_, order))
+        found.append(_told(waiting.pop(ready), order))
+    return tuple(found)
+
+
+def _told(row: KustomizationReport, order: Order) -> KustomizationReport:
+    reachable = _reachable(row.id, order)
+    if row.id not in reachable:
+        return row
+    circle = sorted(id_ for id_ in reachable if row.id in _reachable(id_, order))
+    names = ", ".join(map(str, circle[:_SHOWN])) + (f" and {len(circle) - _SHOWN} more" if circle[_SHOWN:] else "")
+    finding = Finding(
+        "dependency-cycle",
+        Severity.WARNING,
+        f"It waits for itself: {names} depend on each other.",
+        "Flux applies none of them before that ends; take one dependsOn away.",
+    )
+    return replace(row, findings=(*row.findings, finding))
+
+
+def _reachable(start: KustomizationId, order: Order) -> frozenset[KustomizationId]:
+    """Give everybody that a Kustomization waits for, directly or not; itself too in a circle."""
+    found: set[KustomizationId] = set()
+    waiting = list(order.before(start))
+    while waiting:
+        id_ = waiting.pop()
+        if id_ not in found:
+            found.add(id_)
+            waiting.extend(order.before(id_))
+    return frozenset(found)
