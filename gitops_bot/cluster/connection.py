@@ -6,8 +6,8 @@ and the library alone is a tenth of this program's memory. It is imported at the
 
 import asyncio
 import json
+import os
 import re
-import shutil
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -28,6 +28,7 @@ _RESTARTS = 3
 _MOST_BYTES = 256 << 20
 # A quotation in an error text.
 _QUOTED = 500
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 # the files are in a folder of our own below it
 
 Json = dict[str, Any]
 
@@ -77,14 +78,10 @@ class Connection:
     # What the identity is called in the text of an error.
     identity: str
     client: Any = field(repr=False)
-    # Where the library writes keys of a kubeconfig; deleted with the connection.
-    folder: Path | None = None
 
     async def close(self) -> None:
-        """Close the sockets and delete what was written."""
+        """Close the sockets."""
         await self.client.close()
-        if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
 
     def bearer_token(self) -> str:
         """Give the token that this connection uses; "" when it has another kind of credentials."""
@@ -228,35 +225,52 @@ async def open_configured(cluster: str, kubeconfig: Path | None, context: str | 
     from kubernetes.aio import config  # noqa: PLC0415 # half a second and 20 MB, so not before it is needed
 
     configuration = _new_configuration()
-    folder = Path(tempfile.mkdtemp(prefix="gitops-bot-kube-"))
-    try:
-        if kubeconfig is None:
-            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call] # as published
-        else:
-            await config.load_kube_config(  # type: ignore[no-untyped-call] # as published
-                config_file=str(kubeconfig),
-                context=context,
-                client_configuration=configuration,
-                persist_config=False,
-                temp_file_path=str(folder),
-            )
-    except Exception as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise SettingsError(_cannot_connect(cluster, kubeconfig, context, error)) from error
+    # The library writes keys of a kubeconfig to files, to read them when the client is made. In memory, and
+    # gone before anything else happens: a bot that is killed leaves none.
+    with tempfile.TemporaryDirectory(prefix="gitops-bot-kube-", dir=_memory()) as folder:
+        try:
+            if kubeconfig is None:
+                config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call] # as published
+            else:
+                await config.load_kube_config(  # type: ignore[no-untyped-call] # as published
+                    config_file=str(kubeconfig),
+                    context=context,
+                    client_configuration=configuration,
+                    persist_config=False,
+                    temp_file_path=folder,
+                )
+            certificates = _ca_of(configuration)
+            client = _new_client(configuration)
+        except Exception as error:
+            raise SettingsError(_cannot_connect(cluster, kubeconfig, context, error)) from error
+        finally:
+            _forget_files(config.kube_config, folder)
     if not configuration.verify_ssl:
-        shutil.rmtree(folder, ignore_errors=True)
+        await client.close()
         raise SettingsError(
             f"Cluster {cluster}: insecure-skip-tls-verify is not accepted. "
             "Put the cluster's certificate authority into the kubeconfig."
         )
     access = Access(
         server=str(configuration.host).rstrip("/"),
-        ca_pem=_ca_of(configuration),
+        ca_pem=certificates,
         tls_server_name=configuration.tls_server_name or None,
         proxy=configuration.proxy or None,
     )
     identity = "the identity of the kubeconfig" if kubeconfig else "the ServiceAccount gitops-bot"
-    return Connection(cluster, access, identity, _new_client(configuration), folder)
+    return Connection(cluster, access, identity, client)
+
+
+def _forget_files(library: Any, folder: str) -> None:
+    """Make the library forget the files of a folder: it would give them to the next connection with the same keys."""
+    known = library._temp_files  # noqa: SLF001 # its own way to forget also deletes those of a connection being made
+    for content in [content for content, file in known.items() if file.startswith(folder)]:
+        del known[content]
+
+
+def _memory() -> str | None:
+    """Give a folder whose files never reach a disk; None for the usual one where there is none."""
+    return str(_SHARED_MEMORY) if os.access(_SHARED_MEMORY, os.W_OK) else None
 
 
 def open_with_token(cluster: str, access: Access, token: str, identity: str) -> Connection:

@@ -1,7 +1,9 @@
 """The cluster door against an API server that answers in every unfriendly way there is."""
 
 import asyncio
+import base64
 import json
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -11,8 +13,12 @@ from typing import Any
 import pytest
 import yaml
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
-from gitops_bot.cluster import ClusterDoor
+from gitops_bot.cluster import ClusterDoor, connection
 from gitops_bot.cluster.connection import _rule
 from gitops_bot.cluster.flux_objects import read_kustomization
 from gitops_bot.config import ClusterSettings, NetworkSettings
@@ -465,3 +471,37 @@ def test_inventories_are_read_with_groups_and_colons() -> None:
 )
 def test_the_lacking_rule(method: str, path: str, rule: str) -> None:
     assert _rule(method, path) == rule
+
+
+def files_in(folder: Path) -> set[Path]:
+    return {file for file in folder.rglob("*") if file.is_file()}
+
+
+async def test_keys_of_a_kubeconfig_lie_in_no_file_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bot that is killed could not remove them any more."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "somebody")])
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(1).not_valid_before(datetime(2020, 1, 1)).not_valid_after(datetime(2120, 1, 1))  # noqa: DTZ001 # as X.509 has it
+    certificate = made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    kubeconfig = write_kubeconfig(tmp_path, "https://127.0.0.1:1")
+    content = yaml.safe_load(kubeconfig.read_text())
+    user = {"client-certificate-data": certificate, "client-key-data": secret}
+    content["users"][0]["user"] = {field: base64.b64encode(value).decode() for field, value in user.items()}
+    content["clusters"][0]["cluster"]["certificate-authority-data"] = base64.b64encode(certificate).decode()
+    kubeconfig.write_text(yaml.safe_dump(content))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for memory in (tmp_path / "memory", tmp_path / "nowhere"):
+        (tmp_path / "memory").mkdir(exist_ok=True)
+        monkeypatch.setattr(connection, "_SHARED_MEMORY", memory)
+        # Again: the library must not believe that its file is still there.
+        for _ in range(2):
+            opened = await connection.open_configured("one", kubeconfig, None)
+            assert opened.access.ca_pem == certificate.decode()
+            assert opened.client.rest_client.ssl_context is not None
+            left = files_in(tmp_path) - {kubeconfig}
+            await opened.close()
+            assert left == set()
