@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import reduce
 
-from gitops_bot.journeys.ports import Eyes, FluxSession, LiveObjects
+from gitops_bot.journeys.ports import Cluster, Eyes, FluxSession, LiveObjects
+from gitops_bot.journeys.preflight import Clearance, clearances
 from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.journeys.render_candidates import Rendered
 from gitops_bot.models.changes import FluxOutcome
@@ -14,6 +15,7 @@ from gitops_bot.models.kustomizations import Kustomization, ObjectReference
 from gitops_bot.models.reports import Finding, KustomizationReport, RowState, Severity
 from gitops_bot.rules.compare import Arriving, ComparisonInputs, Side, arriving_from, kustomization_report, moves
 from gitops_bot.rules.objects import UnreadableRenderError, load_objects
+from gitops_bot.rules.rights import without_told
 from gitops_bot.rules.risk import RiskPolicy, with_risks
 
 # Objects of one Kustomization that are read one by one for who owns their fields; beyond that it would
@@ -40,17 +42,18 @@ def applied_commit(kustomization: Kustomization) -> str:
 
 async def compare_with_live(
     eyes: Eyes,
+    cluster: Cluster,
     cage: FluxSession,
     rendered: Sequence[Rendered],
     applied: AppliedTrees,
     board: ProgressBoard,
 ) -> tuple[KustomizationReport, ...]:
-    """Make one row per candidate, side by side."""
-    arriving = await asyncio.to_thread(_arriving, rendered)
+    """Make one row per candidate, side by side; nothing is read in the cluster before the rights are known."""
+    arriving, cleared = await asyncio.gather(asyncio.to_thread(_arriving, rendered), clearances(cluster, rendered))
 
     async def row(one: Rendered) -> KustomizationReport:
         try:
-            return await _row(eyes, cage, one, applied, arriving)
+            return await _row(eyes, cage, one, applied, arriving, cleared.get(one.candidate.id, Clearance()))
         finally:
             board.finished()
 
@@ -64,18 +67,21 @@ def _arriving(rendered: Sequence[Rendered]) -> Arriving:
 
 
 async def _row(
-    eyes: Eyes, cage: FluxSession, one: Rendered, applied: AppliedTrees, arriving: Arriving
+    eyes: Eyes, cage: FluxSession, one: Rendered, applied: AppliedTrees, arriving: Arriving, clearance: Clearance
 ) -> KustomizationReport:
     candidate = one.candidate
+    if clearance.refused:
+        row = KustomizationReport(candidate.id, candidate.either.path, RowState.NOT_ANALYSED, candidate.because)
+        return replace(row, findings=clearance.refused)
     if candidate.obstacle:
         return _not_analysed(one)
     if not one.differs:
         return KustomizationReport(candidate.id, candidate.either.path, RowState.UNCHANGED, candidate.because)
     base, result, before, by_live_spec, (live, absent) = await asyncio.gather(
-        _base_side(eyes, cage, one),
-        _side(cage, candidate.result, candidate.result_tree, one.result),
-        _applied_side(cage, one, applied),
-        _side(cage, candidate.base, candidate.result_tree, one.result_by_live_spec),
+        _base_side(eyes, cage, one, clearance),
+        _side(cage, candidate.result, candidate.result_tree, one.result, clearance),
+        _applied_side(cage, one, applied, clearance),
+        _side(cage, candidate.base, candidate.result_tree, one.result_by_live_spec, clearance),
         _live_objects(cage, one),
     )
     known = candidate.base if candidate.base is not None else candidate.either
@@ -94,7 +100,7 @@ async def _row(
     )
     # Thousands of objects take seconds to read and compare: not on the event loop.
     report = await asyncio.to_thread(_report, inputs, eyes.risk)
-    return replace(report, findings=(*report.findings, *_not_followed(one)))
+    return replace(report, findings=(*without_told(report.findings, clearance.findings), *_not_followed(one)))
 
 
 def _report(inputs: ComparisonInputs, policy: RiskPolicy) -> KustomizationReport:
@@ -111,30 +117,33 @@ def _not_followed(one: Rendered) -> tuple[Finding, ...]:
 
 
 async def _side(
-    cage: FluxSession, kustomization: Kustomization | None, tree: str, build: FluxOutcome | None
+    cage: FluxSession, kustomization: Kustomization | None, tree: str, build: FluxOutcome | None, clearance: Clearance
 ) -> Side | None:
     if kustomization is None or build is None:
         return None
-    return Side(build, await cage.diff(kustomization, tree) if build.usable else None)
+    diff = await cage.diff(kustomization, tree, left_out=clearance.left_out) if build.usable else None
+    return Side(build, diff, clearance.left_out)
 
 
-async def _base_side(eyes: Eyes, cage: FluxSession, one: Rendered) -> Side | None:
+async def _base_side(eyes: Eyes, cage: FluxSession, one: Rendered, clearance: Clearance) -> Side | None:
     """The base's diff is the same for all pull requests: it is shared for a short time."""
     base, kustomization, tree = one.base, one.candidate.base, one.candidate.base_tree
     if kustomization is None or base is None:
         return None
     if not base.usable:
         return Side(base)
-    revision = f"{kustomization.generation} {kustomization.applied_revision}"
+    revision = f"{kustomization.generation} {kustomization.applied_revision} {sorted(clearance.left_out)}"
     diff = await eyes.shared.get(
         f"diff {kustomization.id.cluster} {kustomization.id} {revision} {hash(base.text)}",
-        lambda: cage.diff(kustomization, tree),
+        lambda: cage.diff(kustomization, tree, left_out=clearance.left_out),
         fresh_for=timedelta(seconds=eyes.review.share_base_for),
     )
-    return Side(base, diff)
+    return Side(base, diff, clearance.left_out)
 
 
-async def _applied_side(cage: FluxSession, one: Rendered, applied: AppliedTrees) -> Side | None:
+async def _applied_side(
+    cage: FluxSession, one: Rendered, applied: AppliedTrees, clearance: Clearance
+) -> Side | None:
     kustomization, base = one.candidate.base, one.base
     if kustomization is None or base is None or not base.usable or not kustomization.live:
         return None
@@ -144,7 +153,7 @@ async def _applied_side(cage: FluxSession, one: Rendered, applied: AppliedTrees)
     build = await cage.build(kustomization, tree)
     if not build.usable or build.text == base.text:
         return None
-    return Side(build, await cage.diff(kustomization, tree))
+    return Side(build, await cage.diff(kustomization, tree, left_out=clearance.left_out), clearance.left_out)
 
 
 async def _live_objects(cage: FluxSession, one: Rendered) -> LiveObjects:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from gitops_bot.models.changes import FluxOutcome, OutcomeStatus
 from gitops_bot.models.kustomizations import ObjectReference
 from gitops_bot.models.reports import Finding, Severity
+from gitops_bot.models.rights import Right
 from gitops_bot.rules.refusals import (
     CLUSTER_UNAVAILABLE,
     DELETED_BY_FORCE,
@@ -20,6 +21,7 @@ from gitops_bot.rules.refusals import (
     Refusal,
     Unless,
 )
+from gitops_bot.rules.rights import refused_escalation, refused_rights
 
 _SUBJECT = r"[A-Z][A-Za-z0-9]*/(?:[^/\s,]+/)?[^/\s,]+"
 _OBJECT_ERROR = re.compile(
@@ -106,6 +108,7 @@ def _finding(subject: ObjectReference | None, text: str, situation: Situation) -
 
 
 def _stated(refusal: Refusal, words: dict[str, str], subject: ObjectReference | None, text: str) -> Finding:
+    lacks = _lacks(words, subject) if refusal.code == "missing-right" else ()
     words = words | {"object": str(subject)}
     return Finding(
         refusal.code,
@@ -116,7 +119,18 @@ def _stated(refusal: Refusal, words: dict[str, str], subject: ObjectReference | 
         detail=text,
         blocks=refusal.blocks,
         incomplete=not refusal.blocks,
+        lacks=lacks,
     )
+
+
+def _lacks(words: dict[str, str], subject: ObjectReference | None) -> tuple[Right, ...]:
+    """Return the rights that would have been needed, for a rule that can be pasted."""
+    if "verb" not in words:
+        return refused_escalation(subject)
+    group, resource, namespace = words["group"], words["resource"], words.get("namespace") or ""
+    rights = refused_rights(words["verb"], group, resource, namespace)
+    # Variables are only read.
+    return rights if subject else tuple(right for right in rights if right.verb == words["verb"])
 
 
 def _excused(

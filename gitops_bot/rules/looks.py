@@ -22,6 +22,8 @@ class Side:
 
     build: FluxOutcome
     diff: FluxOutcome | None = None
+    # (group, kind) of objects that were kept from the diff for want of a right.
+    left_out: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -32,10 +34,13 @@ class Look:
     diff: ParsedDiff = field(default_factory=lambda: ParsedDiff(()))
     complete: bool = True
     headings: Mapping[ObjectReference, DiffedObject] = field(default_factory=dict)
+    left_out: frozenset[tuple[str, str]] = frozenset()
 
     def state(self, reference: ObjectReference) -> str:
         """Return flux's word for an object; "" when it differs in nothing, "unknown" when flux did not get that far."""
         rendered = self.objects.get(reference)
+        if self.leaves_out(reference):
+            return "unknown"
         if rendered and (rendered.says("reconcile", "disabled") or rendered.says("ssa", "ignore")):
             # When the cluster does not have it, flux prints it without its name, and as deleted.
             return "skipped"
@@ -43,6 +48,10 @@ class Look:
         if heading is not None:
             return heading.state
         return "" if self.complete else "unknown"
+
+    def leaves_out(self, reference: ObjectReference) -> bool:
+        """Whether an object was kept from the diff; kustomize takes no group for every group."""
+        return bool({(reference.group, reference.kind), ("", reference.kind)} & self.left_out)
 
     def value(self, reference: ObjectReference) -> Mapping[str, object] | None:
         """Return an object of the render."""
@@ -68,7 +77,7 @@ def look_at(side: Side) -> Look:
     objects = load_objects(side.build.text)
     diff = parse_diff(side.diff.text if side.diff else "")
     complete = side.diff is not None and side.diff.usable
-    return Look(objects, diff, complete, {item.subject: item for item in diff.objects})
+    return Look(objects, diff, complete, {item.subject: item for item in diff.objects}, side.left_out)
 
 
 def problems(look: Look, inventory: Sequence[ObjectReference]) -> Iterator[Finding]:

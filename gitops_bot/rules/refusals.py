@@ -105,7 +105,7 @@ OF_OBJECTS = (
     Refusal(
         "missing-right",
         r"^dry-run failed \(Forbidden\): [^\n]{0,600}? cannot (?P<verb>\w+) resource \"(?P<resource>[^\"]*)\" "
-        r"in API group \"(?P<group>[^\"]*)\"",
+        r"in API group \"(?P<group>[^\"]*)\"(?: in the namespace \"(?P<namespace>[^\"]*)\")?",
         "{object} could not be compared: this program may not {verb} {resource}.",
         'Allow the diff role to {verb} the resource {resource} of the API group "{group}".',
         blocks=False,
@@ -191,6 +191,14 @@ OF_RUNS = (
         "postBuild.substituteFrom reads {kind}/{name}, which does not exist.",
         "Create it first, or mark the reference as optional.",
         unless=Unless.VARIABLES_ARRIVE,
+    ),
+    Refusal(
+        "missing-right",
+        r"substitute from '(?P<kind>ConfigMap|Secret)/(?P<name>[^']*)' error: [^\n]{0,600}? cannot (?P<verb>get) "
+        r'resource "(?P<resource>[^"]*)" in API group "(?P<group>[^"]*)"(?: in the namespace "(?P<namespace>[^"]*)")?',
+        "postBuild.substituteFrom reads {kind}/{name}, which this program may not: nothing was rendered.",
+        'Allow the diff role to {verb} the resource {resource} of the API group "{group}".',
+        blocks=False,
     ),
     Refusal(
         "substitution",

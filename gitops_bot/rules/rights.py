@@ -5,8 +5,9 @@ for create where the object is not there. It drops the error of a refused read a
 as changed; so kinds that may not be read are left out of the comparison, and named.
 """
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gitops_bot.models.kustomizations import Kustomization, ObjectReference
@@ -26,7 +27,11 @@ NEVER_GIVEN = frozenset(
 _GUARDED_GROUP = "admissionregistration.k8s.io"
 _ROLES = {"Role": "roles", "ClusterRole": "clusterroles"}
 _BINDINGS = {"RoleBinding", "ClusterRoleBinding"}
+# In the order in which rules name them.
+VERBS = ("get", "patch", "create", "delete", "escalate", "bind")
+_NAME = re.compile(r"[a-z0-9./-]{1,253}")
 _SHOWN = 6
+_GIVE = "Give it the rules below; `gitops-bot rbac` prints all that the whole cluster needs."
 
 Kinds = Mapping[tuple[str, str], ServedKind]
 
@@ -120,7 +125,7 @@ def lacking_findings(needs: Iterable[Need], lacks: Collection[Right], account: s
                 Severity.WARNING,
                 f"{_what(given)} not compared: {account} may not {verbs} "
                 f"{_join(dict.fromkeys(right.full_resource for right in rights))}.",
-                "Give it the rules below, or see what `gitops-bot rbac` prints for the whole cluster.",
+                _GIVE,
                 incomplete=True,
                 lacks=rights,
             )
@@ -164,8 +169,50 @@ def _join(words: Iterable[str], *, more: int = 0) -> str:
     return " and ".join(filter(None, [", ".join(listed[:-1]), listed[-1]]))
 
 
-VERBS = ("get", "patch", "create", "delete", "escalate", "bind")
-
-
 def _verb_order(right: Right) -> int:
     return VERBS.index(right.verb) if right.verb in VERBS else len(VERBS)
+
+
+def refused_rights(verb: str, group: str, resource: str, namespace: str) -> tuple[Right, ...]:
+    """Return what a comparison lacks where the API server refused one verb: the others would be refused next.
+
+    The words come out of an error, which may quote a pull request: what is no name makes no rule.
+    """
+    if not all(_NAME.fullmatch(name) for name in (verb, resource)) or not all(
+        _NAME.fullmatch(name or "-") for name in (group, namespace)
+    ):
+        return ()
+    verbs = ("create", "get", "patch") if verb in {"get", "patch", "create"} else (verb,)
+    place = "" if (group, resource) == ("", "namespaces") else namespace
+    return tuple(Right(group, resource, one, place) for one in verbs)
+
+
+def refused_escalation(reference: ObjectReference | None) -> tuple[Right, ...]:
+    """Return what is lacking where the API server says that a role or a binding gives more than one holds."""
+    if reference is None:
+        return ()
+    kind = ServedKind(RBAC_GROUP, reference.kind, "", namespaced=bool(reference.namespace))
+    return tuple(right.nameless for right in escalations(kind, reference, None))
+
+
+def without_told(findings: Iterable[Finding], told: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Put findings of one Kustomization together: those about lacking rights become one, what is said twice goes."""
+    found, said = tuple(findings), tuple(told)
+    lacking = [finding for finding in (*said, *found) if finding.code == "missing-right" and finding.lacks]
+    others = tuple(finding for finding in (*said, *found) if finding not in lacking)
+    if len(lacking) < 2:  # noqa: PLR2004 # nothing to merge
+        return (*lacking, *others)
+    rights = tuple(sorted({right for finding in lacking for right in finding.lacks}))
+    details = dict.fromkeys(finding.detail for finding in lacking if finding.detail)
+    messages = dict.fromkeys(finding.message for finding in lacking)
+    merged = replace(
+        lacking[0],
+        message=" ".join(
+            [*list(messages)[:_SHOWN], *([f"And {len(messages) - _SHOWN} more."] * (len(messages) > _SHOWN))]
+        ),
+        advice=_GIVE,
+        object=None,
+        detail="\n".join(list(details)[:_SHOWN]),
+        lacks=rights,
+    )
+    return (merged, *others)

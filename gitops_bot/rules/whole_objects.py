@@ -92,6 +92,8 @@ class _Case:
         if self.reference in self.judge.live_objects or self.reference in self.judge.absent:
             return self.reference in self.judge.live_objects
         in_inventory = self.reference in self.judge.inventory
+        if self.judge.result.leaves_out(self.reference):
+            return in_inventory or self.base.value is not None
         states = [
             (self.judge.base.state(self.reference), self.base.value),
             (self.judge.result.state(self.reference), self.result.value),

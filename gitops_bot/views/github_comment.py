@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from gitops_bot.models.reports import ClusterReport, Finding, Report, RowState
 from gitops_bot.rules.cleaning import clean
+from gitops_bot.rules.rbac_rules import text_to_paste
 from gitops_bot.views.content_links import links_of
 from gitops_bot.views.lines import Line, Mark, Measure, Shown, foreign_changes, object_lines, own_changes
 from gitops_bot.views.summary import Group, groups, headline, remarks, row_sign, sentence, sign, tally, tally_row
@@ -21,6 +22,7 @@ _MEASURE = Measure(value_lines=60, width=400)
 _FINDINGS = 10
 _FINDING_CHARACTERS = 800
 _DETAIL_CHARACTERS = 2_000
+_RULES_CHARACTERS = 2_000
 _CLUSTERS = 20
 _PLACES = 20
 _LINKS = 20
@@ -124,6 +126,9 @@ def _findings(findings: Sequence[Finding]) -> str:
         lines.append(f"{SEVERITIES[finding.severity].sign} {shorten_line(finding.message, _FINDING_CHARACTERS)}")
         if finding.advice:
             lines.append(f"   → {shorten_line(finding.advice, _FINDING_CHARACTERS)}")
+        if finding.lacks:
+            rules = shorten(clean(text_to_paste(finding.lacks)), _RULES_CHARACTERS)
+            lines += [f"     {text}" for text in rules.splitlines()]
         if finding.detail:
             detail = shorten(clean(finding.detail), _DETAIL_CHARACTERS)
             lines += [f"   | {text}" for text in detail.splitlines()]

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from gitops_bot.models.changes import ContentChange, Operation, ResourceChange
 from gitops_bot.models.reports import ClusterReport, Finding, KustomizationReport, Report, RowState
 from gitops_bot.rules.cleaning import clean, clean_line
+from gitops_bot.rules.rbac_rules import text_to_paste
 from gitops_bot.views.content_links import pages_of
 from gitops_bot.views.html_template import PAGE, PARTS, STYLE
 from gitops_bot.views.lines import (
@@ -137,6 +138,7 @@ def _finding(finding: Finding) -> dict[str, str]:
         "sign": SEVERITIES[finding.severity].sign,
         "message": clean_line(finding.message),
         "advice": clean_line(finding.advice),
+        "rules": clean(text_to_paste(finding.lacks)),
         "detail": clean(finding.detail),
     }
 

@@ -133,6 +133,7 @@ PARTS = """
 {% macro show_finding(finding) %}
 <div class="finding {{ finding.severity }}">{{ finding.sign }} {{ finding.message }}
 {%- if finding.advice %}<br>→ {{ finding.advice }}{% endif %}
+{%- if finding.rules %}<pre>{{ finding.rules }}</pre>{% endif %}
 {%- if finding.detail %}<pre>{{ finding.detail }}</pre>{% endif %}</div>
 {%- endmacro %}
 {% macro show_lines(lines) -%}

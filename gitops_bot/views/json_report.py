@@ -20,6 +20,8 @@ from gitops_bot.models.changes import (
 )
 from gitops_bot.models.kustomizations import ObjectReference
 from gitops_bot.models.reports import ClusterReport, Finding, KustomizationReport, Report, RowState, Severity, Verdict
+from gitops_bot.models.rights import Right
+from gitops_bot.rules.rbac_rules import text_to_paste
 from gitops_bot.views.summary import Tally, has_hidden_text, headline, tally
 
 VERSION = 1
@@ -125,7 +127,13 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "detail": finding.detail,
         "blocks": finding.blocks,
         "incomplete": finding.incomplete,
+        "lacks": [_right(right) for right in finding.lacks],
+        "rules": text_to_paste(finding.lacks),
     }
+
+
+def _right(right: Right) -> dict[str, Any]:
+    return {"group": right.group, "resource": right.resource, "verb": right.verb, "namespace": right.namespace}
 
 
 def _object(reference: ObjectReference) -> dict[str, Any]:
@@ -229,6 +237,8 @@ def schema() -> dict[str, Any]:
             "detail": text,
             "blocks": flag,
             "incomplete": flag,
+            "lacks": {"type": "array", "items": {"$ref": "#/$defs/right"}},
+            "rules": text,
         },
     )
     hidden = _shape(
@@ -307,7 +317,12 @@ def schema() -> dict[str, Any]:
             "clusters": {"type": "array", "items": {"$ref": "#/$defs/cluster"}},
         },
     )
+    right = _shape(
+        "A right that the diff identity lacked; namespace is empty for all of them. rules has them ready to paste.",
+        dict.fromkeys(("group", "resource", "verb", "namespace"), text),
+    )
     definitions = {
+        "right": right,
         "object": reference,
         "field": field,
         "change": change,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from gitops_bot.models.kustomizations import KustomizationId
 from gitops_bot.models.reports import VERDICTS_BY_WEIGHT, ClusterReport, Finding, Report, RowState
 from gitops_bot.rules.cleaning import clean, clean_line
+from gitops_bot.rules.rbac_rules import text_to_paste
 from gitops_bot.views.content_links import links_of
 from gitops_bot.views.lines import Measure, indented, object_lines, own_changes
 from gitops_bot.views.slack_blocks import (
@@ -40,6 +41,8 @@ _LINKS = 2
 _PLACES = 4
 _SENTENCE_CHARACTERS = 400
 _DETAIL_CHARACTERS = 300
+# Of the rules that are lacking, which are meant to be copied whole.
+_RULES_CHARACTERS = 900
 # Lines of a cut object that say something, and room for the line that counts what is missing.
 _LEAST_LINES = 3
 _COUNTING_LINE = 40
@@ -219,11 +222,15 @@ def _finding(finding: Finding) -> tuple[list[Block], bool]:
     if finding.advice:
         said.append(f"→ {shorten_line(finding.advice, _SENTENCE_CHARACTERS)}")
     blocks = [foreign_section("\n".join(said))]
+    rules = clean(text_to_paste(finding.lacks)).rstrip("\n")
+    shown = prefix(rules, _RULES_CHARACTERS)
+    if shown:
+        blocks.append(preformatted(shown if shown == rules else f"{shown}…"))
     detail = clean(finding.detail)
     kept = prefix(detail, _DETAIL_CHARACTERS)
     if kept.strip():
         blocks.append(preformatted(kept if kept == detail else f"{kept}…"))
-    whole = kept == detail and all(
+    whole = (kept, shown) == (detail, rules) and all(
         size(clean_line(text)) <= _SENTENCE_CHARACTERS for text in (finding.message, finding.advice)
     )
     return blocks, whole

@@ -279,7 +279,10 @@ def _fingerprint(row: KustomizationReport) -> object:
     """Give what two rows must share to be shown once: everything but where they are."""
     return (
         row.state,
-        tuple((finding.code, finding.severity, finding.message, finding.detail) for finding in row.findings),
+        tuple(
+            (finding.code, finding.severity, finding.message, finding.detail, finding.lacks)
+            for finding in row.findings
+        ),
         tuple(_without_place(change) for change in row.changes),
         row.notes,
         row.contents,

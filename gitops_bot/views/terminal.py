@@ -13,6 +13,7 @@ from rich.text import Text
 
 from gitops_bot.models.reports import ClusterReport, Finding, KustomizationReport, Report, RowState, Severity, Verdict
 from gitops_bot.rules.cleaning import clean, clean_line
+from gitops_bot.rules.rbac_rules import text_to_paste
 from gitops_bot.views.lines import Line, Mark, Measure, foreign_changes, indented, object_lines, own_changes
 from gitops_bot.views.summary import (
     Group,
@@ -160,6 +161,8 @@ def finding_text(finding: Finding) -> RenderableType:
     text = Text(f"{SEVERITIES[finding.severity].sign} {clean_line(finding.message)}", style=style, overflow="fold")
     if finding.advice:
         text.append(f"\n   → {clean_line(finding.advice)}", style="default")
+    for said in clean(text_to_paste(finding.lacks)).splitlines():
+        text.append(f"\n     {said}", style="dim" if said.startswith("#") else "cyan")
     for said in clean(finding.detail).splitlines():
         text.append(f"\n   | {said}", style="dim")
     return Padding(text, (0, 0, 0, 3), expand=False)

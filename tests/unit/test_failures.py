@@ -7,6 +7,7 @@ import pytest
 from gitops_bot.models.changes import FluxOutcome, OutcomeStatus
 from gitops_bot.models.kustomizations import ObjectReference
 from gitops_bot.models.reports import Finding, Severity
+from gitops_bot.models.rights import Right
 from gitops_bot.rules.failures import Arriving, Situation, run_findings
 from gitops_bot.rules.refusals import OF_OBJECTS, OF_RUNS
 
@@ -175,6 +176,15 @@ OF_A_RUN = [
         "blocks",
         "ConfigMap/vars",
     ),
+    (
+        (
+            '✗ substitute from \'Secret/vars\' error: secrets "vars" is forbidden: User "system:serviceaccount:a:b" cannot '
+            'get resource "secrets" in API group "" in the namespace "apps"'
+        ),
+        "missing-right",
+        "incomplete",
+        "Secret/vars",
+    ),
     ("var substitution failed for 'web': missing closing brace", "substitution", "blocks", "variables"),
     ("failed to mask secret x sops data: illegal base64 data at input byte 4", "bad-secret-data", "blocks", "base64"),
     (
@@ -227,13 +237,59 @@ def test_the_error_of_an_object(text: str, code: str, effect: str, word: str) ->
 def test_the_error_of_a_run(text: str, code: str, effect: str, word: str) -> None:
     (finding,) = found(text)
     assert (finding.code, finding.blocks, finding.incomplete) == (code, effect == "blocks", effect == "incomplete")
-    assert (finding.object, finding.detail) == (None, text)
+    assert (finding.object, finding.detail) == (None, text.removeprefix("✗ "))
     assert word in finding.message + finding.advice
 
 
 def test_every_row_of_the_tables_has_a_message_here() -> None:
     assert {row[1] for row in OF_ONE_OBJECT} == {refusal.code for refusal in OF_OBJECTS}
     assert {row[1] for row in OF_A_RUN} == {refusal.code for refusal in OF_RUNS}
+
+
+@pytest.mark.parametrize(
+    ("message", "lacks"),
+    [
+        (
+            (
+                f'✗ {WEB} dry-run failed (Forbidden): deployments.apps "web" is forbidden: {DIFF_USER} cannot patch resource '
+                '"deployments" in API group "apps" in the namespace "apps"'
+            ),
+            {Right("apps", "deployments", verb, "apps") for verb in ("get", "patch", "create")},
+        ),
+        (
+            (
+                f'✗ Namespace/new dry-run failed (Forbidden): namespaces "new" is forbidden: {DIFF_USER} cannot create resource '
+                '"namespaces" in API group "" in the namespace "new"'
+            ),
+            {Right("", "namespaces", verb) for verb in ("get", "patch", "create")},
+        ),
+        (
+            (
+                f'✗ ClusterRole/a dry-run failed (Forbidden): clusterroles "a" is forbidden: {DIFF_USER} is attempting to grant '
+                "RBAC permissions not currently held:"
+            ),
+            {Right("rbac.authorization.k8s.io", "clusterroles", "escalate")},
+        ),
+        (
+            (
+                f'✗ RoleBinding/x/a dry-run failed (Forbidden): rolebindings "a" is forbidden: {DIFF_USER} is attempting to '
+                "grant RBAC permissions not currently held:"
+            ),
+            {Right("rbac.authorization.k8s.io", resource, "bind", "x") for resource in ("roles", "clusterroles")},
+        ),
+        (
+            (
+                f"✗ substitute from 'Secret/vars' error: secrets \"vars\" is forbidden: {DIFF_USER} cannot get resource "
+                '"secrets" in API group "" in the namespace "apps"'
+            ),
+            {Right("", "secrets", "get", "apps")},
+        ),
+        (f"✗ {WEB} dry-run failed (Teapot): something new", set()),
+    ],
+)
+def test_a_lacking_right_is_named_as_a_rule(message: str, lacks: set[Right]) -> None:
+    (finding,) = found(message)
+    assert set(finding.lacks) == lacks
 
 
 def test_errors_of_several_objects_are_told_apart() -> None:

@@ -1,0 +1,128 @@
+"""Lacking rights on a real API server: one clear line instead of a wrong diff, and the rest is compared."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from restricted_fleet import Fleet, named, open_fleet, role, rule
+
+from gitops_bot.models.changes import Operation
+from gitops_bot.models.reports import ClusterReport, Finding, RowState, Verdict
+from gitops_bot.models.rights import Right
+from gitops_bot.sandbox.cluster import Cluster
+
+
+@pytest.fixture
+def fleet(cluster: Cluster, namespace: str, tmp_path: Path) -> Fleet:
+    return open_fleet(cluster, namespace, tmp_path)
+
+
+def settings(fleet: Fleet, **data: str) -> dict[str, Any]:
+    return named("ConfigMap", "settings", fleet.namespace, data=data)
+
+
+def account(fleet: Fleet, **labels: str) -> dict[str, Any]:
+    made = named("ServiceAccount", "app", fleet.namespace)
+    made["metadata"]["labels"] = labels
+    return made
+
+
+def told(report: ClusterReport) -> dict[str, str]:
+    """Give what is said to happen to each object, by ``Kind/name``."""
+    return {
+        f"{change.object.kind}/{change.object.name}": " ".join([change.operation, *(one.path for one in change.fields)])
+        for row in report.rows
+        for change in row.changes
+    }
+
+
+def finding(report: ClusterReport, code: str) -> Finding:
+    (found,) = [one for row in report.rows for one in row.findings if one.code == code]
+    return found
+
+
+def rights(fleet: Fleet, resource: str, *verbs: str, group: str = "") -> set[Right]:
+    return {Right(group, resource, verb, fleet.namespace) for verb in verbs}
+
+
+async def test_a_kind_that_may_not_be_read_is_named_and_the_rest_is_compared(fleet: Fleet) -> None:
+    """With a right to patch alone flux drops the error of its read and would show the whole object as changed."""
+    fleet.give(rule("", "configmaps", "patch", "create"), rule("", "serviceaccounts"))
+    base = [settings(fleet, colour="red", other="same"), account(fleet, tier="one")]
+    fleet.apply(*[dict(one) for one in base])
+    report = await fleet.look(base, [settings(fleet, colour="blue", other="same"), account(fleet, tier="two")])
+    assert report.verdict is Verdict.INCOMPLETE
+    lacking = finding(report, "missing-right")
+    assert set(lacking.lacks) == rights(fleet, "configmaps", "get")
+    assert f"ConfigMap/{fleet.namespace}/settings was not compared" in lacking.message
+    assert told(report) == {
+        "ConfigMap/settings": "change data.colour",
+        "ServiceAccount/app": "change metadata.labels.tier",
+    }
+    (row,) = report.rows
+    (change,) = [change for change in row.changes if change.object.kind == "ConfigMap"]
+    assert [(item.before, item.after) for item in change.fields] == [("red", "blue")]
+    assert "told from the files alone" in change.notes[0]
+    assert [one.code for one in row.findings] == ["missing-right"]
+
+
+@pytest.mark.parametrize("verb", ["patch", "create"])
+async def test_what_flux_would_be_refused_is_one_line(fleet: Fleet, verb: str) -> None:
+    fleet.give(rule("", "configmaps", *({"get", "patch", "create"} - {verb})), rule("", "serviceaccounts"))
+    if verb == "create":
+        # The canary of the guard needs this verb on ConfigMaps: another kind takes their place.
+        fleet.give(rule("", "configmaps"), rule("", "serviceaccounts", "get", "patch"))
+        report = await fleet.look([settings(fleet, colour="red")], [settings(fleet, colour="red"), account(fleet)])
+        resource = "serviceaccounts"
+    else:
+        fleet.apply(settings(fleet, colour="red"))
+        report = await fleet.look([settings(fleet, colour="red")], [settings(fleet, colour="blue")])
+        resource = "configmaps"
+    (row,) = report.rows
+    assert [one.code for one in row.findings] == ["missing-right"]
+    assert set(finding(report, "missing-right").lacks) == rights(fleet, resource, verb)
+    assert report.verdict is Verdict.INCOMPLETE
+
+
+async def test_secrets_and_roles_are_left_out_together(fleet: Fleet) -> None:
+    fleet.give(rule("", "configmaps"))
+    secret = named("Secret", "login", fleet.namespace, stringData={"password": "canary"})
+    made = role("admin", fleet.namespace, [rule("", "pods", "delete")], f"{fleet.namespace}/default")
+    base = [settings(fleet, colour="red"), secret, *made]
+    fleet.apply(*[dict(one) for one in base if one["kind"] != "Secret"])
+    report = await fleet.look(base, [settings(fleet, colour="blue"), *base[1:]])
+    assert told(report) == {"ConfigMap/settings": "change data.colour"}
+    group = "rbac.authorization.k8s.io"
+    assert set(finding(report, "missing-right").lacks) == {
+        *rights(fleet, "secrets", "get", "patch", "create"),
+        *rights(fleet, "roles", "get", "patch", "create", "escalate", "bind", group=group),
+        *rights(fleet, "rolebindings", "get", "patch", "create", group=group),
+    }
+    assert "canary" not in repr(report)
+
+
+async def test_with_all_rights_nothing_is_said(fleet: Fleet) -> None:
+    group = "rbac.authorization.k8s.io"
+    fleet.give(
+        rule("", "configmaps"),
+        rule("", "secrets"),
+        rule(group, "roles", "get", "patch", "create", "escalate", "bind"),
+        rule(group, "rolebindings"),
+    )
+    secret = named("Secret", "login", fleet.namespace, stringData={"password": "canary"})
+    made = role("admin", fleet.namespace, [rule("", "pods", "delete")], f"{fleet.namespace}/default")
+    report = await fleet.look([settings(fleet, a="1")], [settings(fleet, a="2"), secret, *made])
+    (row,) = report.rows
+    assert [one.code for one in row.findings if one.incomplete or one.blocks] == []
+    assert {change.object.kind for change in row.changes if change.operation is Operation.CREATE} == {
+        "ConfigMap", "Secret", "Role", "RoleBinding",
+    }  # fmt: skip
+
+
+async def test_a_kustomization_that_may_not_be_read_is_not_compared(fleet: Fleet, cluster: Cluster) -> None:
+    cluster.api.apply(role("diff", fleet.namespace, [rule("", "configmaps")], fleet.account))
+    report = await fleet.look([settings(fleet, a="1")], [settings(fleet, a="2")])
+    (row,) = report.rows
+    assert row.state is RowState.NOT_ANALYSED
+    lacks = rights(fleet, "kustomizations", "get", group="kustomize.toolkit.fluxcd.io")
+    assert set(finding(report, "missing-right").lacks) == lacks
