@@ -24,6 +24,7 @@ from gitops_bot.journeys.carry_out_click import carry_out_waiting_clicks, receiv
 from gitops_bot.journeys.check_installation import check_installation
 from gitops_bot.journeys.diff_pull_request import diff_pull_request
 from gitops_bot.journeys.find_affected import find_affected_in_clone
+from gitops_bot.journeys.kept_looks import KeptLooks
 from gitops_bot.journeys.one_at_a_time import OneAtATime
 from gitops_bot.journeys.patience import Patience
 from gitops_bot.journeys.poll_repositories import Looks, poll_repositories
@@ -82,6 +83,7 @@ async def open_eyes(settings: Settings, *, as_myself: bool = False) -> AsyncIter
             clusters=tuple(clusters),
             flux=flux,
             shared=SharedRuns(_now),
+            looks=KeptLooks(),
             review=settings.review,
             trust=TrustPolicy(apps=frozenset(settings.trust.apps)),
             noise=_noise_policy(settings.noise),

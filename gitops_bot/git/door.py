@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from gitops_bot import telemetry
 from gitops_bot.config import NetworkSettings
-from gitops_bot.errors import GitError, GitUnavailable, SettingsError
+from gitops_bot.errors import GitError, GitHubError, GitHubRateLimited, GitHubUnavailable, GitUnavailable, SettingsError
 from gitops_bot.git import objects
 from gitops_bot.git.bare_repository import FETCH_DEADLINE, BareRepository
 from gitops_bot.git.complaints import explain_fetch
@@ -34,12 +34,12 @@ class GitDoor:
         folder: Path,
         *,
         url_for: Callable[[Repository], str],
-        token: Callable[[], str] | None,
+        token: Callable[[Repository], Awaitable[str]] | None,
         network: NetworkSettings,
         limits: TreeLimits | None = None,
         fetch_deadline: float = FETCH_DEADLINE,
     ) -> None:
-        """``token`` is asked at each fetch, so that a replaced file counts at once; None: fetch without."""
+        """``token`` is asked at each fetch, so that a renewed one counts at once; None: fetch without."""
         self._folder = folder.absolute()
         self._url_for = url_for
         self._token = token
@@ -56,7 +56,7 @@ class GitDoor:
         commit; GitError: a ref is gone, a right is missing, or git refuses what it was sent.
         """
         try:
-            await self._bare(repository).fetch(self._source(repository), commits, self._fetch_deadline)
+            await self._bare(repository).fetch(await self._source(repository), commits, self._fetch_deadline)
         except GitFailed as error:
             raise explain_fetch(repository, error) from error
         except (DeadlinePassed, Damaged, GitUnavailable) as error:
@@ -93,11 +93,13 @@ class GitDoor:
             except GitError as error:
                 log.warning("a copy of a repository could not be tidied up", folder=str(path), reason=str(error))
 
-    def _source(self, repository: Repository) -> Source:
+    async def _source(self, repository: Repository) -> Source:
         url = self._url_for(repository)
         try:
-            token = self._token() if self._token is not None else None
-        except SettingsError as error:
+            token = await self._token(repository) if self._token is not None else None
+        except (GitHubUnavailable, GitHubRateLimited) as error:
+            raise GitUnavailable(f"{repository}: {error}") from error
+        except (GitHubError, SettingsError) as error:
             raise GitError(f"{repository}: {error}") from error
         return Source(url, token, self._network.proxy_for(url), self._network.ca_file)
 

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from gitops_bot.errors import GitHubUnavailable
 from gitops_bot.models.pull_requests import Comment, Permission, PullRequest, Repository, Review
+from gitops_bot.models.statuses import CommitStatus, StatusState
 
 Json = Any
 Kind = TypeVar("Kind")
@@ -90,6 +91,16 @@ def _moment(document: Json, path: str) -> datetime:
 def account(document: Json) -> tuple[str, int]:
     """Read the login and the id of an account: https://docs.github.com/en/rest/users/users#get-the-authenticated-user."""
     return need(document, "login", str), need(document, "id", int)
+
+
+def installations(document: Json) -> dict[str, int]:
+    """Read the numbers of an App's installations by account: https://docs.github.com/en/rest/apps/apps#list-installations-for-the-authenticated-app."""
+    return {need(item, "account.login", str).lower(): need(item, "id", int) for item in items(document)}
+
+
+def installation_token(document: Json) -> tuple[str, datetime]:
+    """Read a token and when it ends: https://docs.github.com/en/rest/apps/apps#create-an-installation-access-token-for-an-app."""
+    return need(document, "token", str), _moment(document, "expires_at")
 
 
 def items(document: Json) -> list[Json]:
@@ -176,6 +187,20 @@ def branch_tip(branch: str, document: Json) -> str:
 def branches(document: Json) -> dict[str, str]:
     """Read commits by branch: https://docs.github.com/en/rest/git/refs#list-matching-references."""
     return {need(item, "ref", str).removeprefix("refs/heads/"): _commit(item, "object.sha") for item in items(document)}
+
+
+def check_run(commit: str, status: CommitStatus) -> dict[str, Any]:
+    """Write a check run: https://docs.github.com/en/rest/checks/runs#create-a-check-run."""
+    said: dict[str, Any] = {"output": {"title": status.description, "summary": status.description}}
+    if status.state is StatusState.PENDING:
+        return {"name": status.context, "head_sha": commit, "status": "in_progress", **said}
+    return {
+        "name": status.context,
+        "head_sha": commit,
+        "status": "completed",
+        "conclusion": str(status.state),
+        **said,
+    }
 
 
 def nothing(_document: Json) -> None:

@@ -9,6 +9,8 @@ from urllib.parse import quote
 
 from gitops_bot.config import GitHubSettings, NetworkSettings
 from gitops_bot.github import answers
+from gitops_bot.github.app import InstallationTokens
+from gitops_bot.github.credentials import Credentials, Tokens
 from gitops_bot.github.limits import RateLimits
 from gitops_bot.github.reading import Reader
 from gitops_bot.github.translation import NotThere
@@ -46,13 +48,25 @@ class GitHubDoor:
 
         GitHub wants a second between writes. ``deadline``: seconds for one answer to a read, however slowly it drips.
         """
-        read_token = token or settings.read_token
         limits = RateLimits(clock)
         self._validators = Validators()
         proxy, certificates = network.proxy_for(settings.api_url), network.certificates()
+        self._app: InstallationTokens | None = None
+        if token is None and settings.app is not None:
+            self._app = InstallationTokens(
+                settings.api_url,
+                settings.app.id,
+                settings.app.read_private_key,
+                limits,
+                clock=clock,
+                proxy=proxy,
+                certificates=certificates,
+            )
+        readers = [token] if token is not None else settings.token_readers()
+        self._credentials: Credentials = self._app or Tokens(readers, limits)
         self._reader = Reader(
             settings.api_url,
-            read_token,
+            self._credentials,
             limits,
             self._validators,
             proxy=proxy,
@@ -61,13 +75,13 @@ class GitHubDoor:
         )
         self._writer = Writer(
             settings.api_url,
-            read_token,
+            self._credentials,
             limits,
             proxy=proxy,
             certificates=certificates,
             seconds_between_writes=seconds_between_writes,
         )
-        # Login and id by the fingerprint of the token.
+        # Login and id by the fingerprint of the token, or by the App's login.
         self._ourselves: dict[str, tuple[str, int]] = {}
 
     async def __aenter__(self) -> Self:
@@ -78,6 +92,12 @@ class GitHubDoor:
         """Close the connections."""
         await self._writer.close()
         await self._reader.close()
+        if self._app is not None:
+            await self._app.close()
+
+    async def git_token(self, repository: Repository) -> str:
+        """Give the token that git fetches a repository with, at this moment."""
+        return (await self._credentials.for_writing(repository.owner)).token
 
     def export_validators(self) -> dict[str, Any]:
         """Give what is remembered for conditional requests, as JSON by URL, so that a restart costs nothing."""
@@ -110,13 +130,19 @@ class GitHubDoor:
         return {branch: commit for page in pages.values for branch, commit in page.items()}
 
     async def set_commit_status(self, repository: Repository, commit: str, status: CommitStatus) -> None:
-        """Write the status of a commit; the newest one of a context counts, so it may be written again."""
-        path = f"{_path(repository)}/statuses/{commit}"
+        """Write what stands beside a commit: a check run as an App, a commit status with a token.
+
+        The newest one of a context counts, so it may be written again.
+        """
+        subject = f"The status {status.context} of {commit[:7]} in {repository}"
+        if self._app is not None:
+            content = answers.check_run(commit, status)
+            await self._writer.write("POST", f"{_path(repository)}/check-runs", content, answers.nothing, subject)
+            return
         # Commit statuses know four states, and nothing neutral.
         state = StatusState.SUCCESS if status.state is StatusState.NEUTRAL else status.state
         content = {"context": status.context, "state": str(state), "description": status.description}
-        subject = f"The status {status.context} of {commit[:7]} in {repository}"
-        await self._writer.write("POST", path, content, answers.nothing, subject)
+        await self._writer.write("POST", f"{_path(repository)}/statuses/{commit}", content, answers.nothing, subject)
 
     async def pull_request(self, repository: Repository, number: int) -> PullRequest:
         """One pull request, fresh (unconditional): what a decision rests on."""
@@ -138,11 +164,15 @@ class GitHubDoor:
         return login
 
     async def _who_we_are(self) -> tuple[str, int]:
-        fingerprint = self._reader.credential().fingerprint
-        if fingerprint not in self._ourselves:
+        if self._app is not None:
+            login = await self._app.login()
+            path, key = f"/users/{quote(login)}", login
+        else:
+            path, key = "/user", (await self._credentials.for_writing("")).fingerprint
+        if key not in self._ourselves:
             subject = "The account that the token belongs to"
-            self._ourselves[fingerprint] = await self._reader.get("/user", answers.account, subject)
-        return self._ourselves[fingerprint]
+            self._ourselves[key] = await self._reader.get(path, answers.account, subject, as_writer=True)
+        return self._ourselves[key]
 
     async def find_comment(self, repository: Repository, number: int, marker: str) -> Comment | None:
         """Our own comment that contains ``marker`` (author and marker must both agree); the oldest wins."""

@@ -18,6 +18,8 @@ _LONGEST_WAIT = timedelta(minutes=15)
 # A window of the primary limit is an hour; a reset further away is a mistake that must not stop us for ever.
 _LONGEST_WINDOW = timedelta(minutes=65)
 _LONGEST_RETRY_AFTER = timedelta(hours=24)
+# Of a token's hourly limit: with less left it is spared where another one can ask.
+_NEARLY_SPENT = 0.1
 
 # A secondary limit is one for REST and GraphQL together.
 _EVERYTHING = "*"
@@ -30,12 +32,32 @@ class RateLimits:
         self._clock = clock
         self._until: dict[tuple[str, str], datetime] = {}
         self._refusals: dict[str, int] = {}
+        # Requests left and the whole limit, and when it begins anew.
+        self._left: dict[tuple[str, str], tuple[int, int, datetime]] = {}
+
+    def until(self, token: str, resource: str) -> datetime:
+        """Give until when no request may be made; the present when one may."""
+        now = self._clock()
+        return max(self._until.get((token, what), now) for what in (resource, _EVERYTHING))
+
+    def waits(self, token: str, resource: str) -> bool:
+        """Whether a request would come too early."""
+        return self.until(token, resource) > self._clock()
+
+    def remaining(self, token: str, resource: str) -> float:
+        """Give how many requests are left, as GitHub said last; infinity when it has not, or the hour is over."""
+        left, _, reset = self._left.get((token, resource), (0, 0, self._clock()))
+        return left if reset > self._clock() else float("inf")
+
+    def nearly_spent(self, token: str, resource: str) -> bool:
+        """Whether little is left of the limit."""
+        _, limit, _ = self._left.get((token, resource), (0, 0, self._clock()))
+        return self.remaining(token, resource) < limit * _NEARLY_SPENT
 
     def check(self, token: str, resource: str) -> None:
         """Raise GitHubRateLimited when a request would come too early."""
-        now = self._clock()
-        until = max(self._until.get((token, what), now) for what in (resource, _EVERYTHING))
-        if until > now:
+        until = self.until(token, resource)
+        if until > self._clock():
             raise GitHubRateLimited(f"GitHub asks to wait until {until:%H:%M:%S} UTC.", until)
 
     def note(self, token: str, resource: str, status: int, headers: Mapping[str, str], words: str) -> datetime | None:
@@ -46,6 +68,9 @@ class RateLimits:
         counted = headers.get("x-ratelimit-resource", resource)
         if counted == "core" and headers.get("x-ratelimit-remaining", "").isdigit():
             telemetry.github_limit_remaining.set(int(headers["x-ratelimit-remaining"]))
+        limit, left = headers.get("x-ratelimit-limit", ""), headers.get("x-ratelimit-remaining", "")
+        if limit.isdigit() and left.isdigit():
+            self._left[token, counted] = (int(left), int(limit), now + _until_reset(headers, now))
         if spent:
             self._until[token, counted] = now + _until_reset(headers, now)
         asked = _retry_after(headers, now)

@@ -4,7 +4,7 @@ import asyncio
 import json
 import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -15,9 +15,9 @@ import gitops_bot
 from gitops_bot import telemetry
 from gitops_bot.errors import GitHubRateLimited, GitHubRefused, GitHubUnavailable
 from gitops_bot.github.answers import items, read
-from gitops_bot.github.credentials import Credential, read_credential
+from gitops_bot.github.credentials import Credential, Credentials, owner_in
 from gitops_bot.github.limits import RateLimits
-from gitops_bot.github.translation import HTTPX_ERRORS, broken, refusal, words_of
+from gitops_bot.github.translation import HTTPX_ERRORS, TokenRefused, broken, refusal, words_of
 from gitops_bot.github.validators import KeptAnswer, Validators
 
 # Constant, because GitHub's ETags depend on it.
@@ -46,6 +46,8 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     document: Any
+    # The fingerprint of the token that it was given to.
+    asked_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Reader:
     def __init__(
         self,
         api_url: str,
-        read_token: Callable[[], str],
+        credentials: Credentials,
         limits: RateLimits,
         validators: Validators,
         *,
@@ -73,7 +75,7 @@ class Reader:
         """``deadline``: seconds for the whole of one answer."""
         self._deadline = deadline
         self._api_url = api_url.rstrip("/")
-        self._read_token = read_token
+        self._credentials = credentials
         self._limits = limits
         self._validators = validators
         self._client = httpx.AsyncClient(
@@ -90,13 +92,17 @@ class Reader:
         """Close the connections."""
         await self._client.aclose()
 
-    def credential(self) -> Credential:
-        """Give the token that the next request would use."""
-        return read_credential(self._read_token)
+    async def _reader_of(self, path: str) -> Credential:
+        return await self._credentials.for_reading(owner_in(path), "core")
 
-    async def get(self, path: str, reading: Callable[[Any], Kind], subject: str) -> Kind:
-        """Read fresh what lies at ``path``. ``subject`` is what errors call it."""
-        answer = await self._ask("GET", self._api_url + path, subject, self.credential())
+    async def get(self, path: str, reading: Callable[[Any], Kind], subject: str, *, as_writer: bool = False) -> Kind:
+        """Read fresh what lies at ``path``. ``subject`` is what errors call it.
+
+        ``as_writer``: with the credential that writes, where the answer is about whose it is.
+        """
+        owner = owner_in(path)
+        credential = await (self._credentials.for_writing(owner) if as_writer else self._reader_of(path))
+        answer = await self._ask("GET", self._api_url + path, subject, credential, owner)
         return read(answer.document, reading, subject)
 
     async def each(self, path: str, subject: str) -> AsyncGenerator[Any, None]:
@@ -104,7 +110,7 @@ class Reader:
         url: str | None = self._api_url + path
         pages = 0
         while url is not None:
-            answer = await self._ask("GET", url, subject, self.credential())
+            answer = await self._ask("GET", url, subject, await self._reader_of(path), owner_in(path))
             for item in read(answer.document, items, subject):
                 yield item
             url, pages = _next(answer), pages + 1
@@ -122,22 +128,24 @@ class Reader:
         while url is not None:
             if url in found or len(found) == _MOST_PAGES:
                 raise GitHubUnavailable(f"{subject}: the pages of GitHub's answer have no end.")
-            found[url], is_new = await self._look_at(url, cut, subject)
+            # The addresses of further pages name the repository by number.
+            found[url], is_new = await self._look_at(url, cut, subject, owner_in(path))
             news |= {url} if is_new else set()
             url = found[url].next_url
         for address in news:
             self._validators.put(address, found[address])
         return Pages(tuple(answer.value for answer in found.values()), unchanged=not news)
 
-    async def _look_at(self, url: str, cut: Callable[[Any], Any], subject: str) -> tuple[KeptAnswer, bool]:
-        credential = self.credential()
+    async def _look_at(self, url: str, cut: Callable[[Any], Any], subject: str, owner: str) -> tuple[KeptAnswer, bool]:
+        holder = self._validators.holder(url)
+        credential = await self._credentials.for_reading(owner, "core", holder=holder)
         kept = self._validators.get(url, credential.fingerprint)
         condition = {"If-None-Match": kept.etag} if kept is not None else {}
-        answer = await self._ask("GET", url, subject, credential, condition)
+        answer = await self._ask("GET", url, subject, credential, owner, condition)
         if answer.status != HTTPStatus.NOT_MODIFIED:
             value = read(answer.document, cut, subject)
             etag = answer.headers.get("etag", "")
-            return KeptAnswer(credential.fingerprint, etag, value, _next(answer)), True
+            return KeptAnswer(answer.asked_by, etag, value, _next(answer)), True
         if kept is None:
             raise GitHubUnavailable(f"{subject}: GitHub said 304 to a question that had no condition.")
         return kept, False
@@ -146,9 +154,12 @@ class Reader:
         self, query: str, variables: Mapping[str, Any], reading: Callable[[Any], Kind], subject: str
     ) -> Kind:
         """Ask a GraphQL question that changes nothing. Errors come with status 200."""
-        credential = self.credential()
+        owner = str(variables.get("owner", ""))
+        credential = await self._credentials.for_reading(owner, "graphql")
         content = {"query": query, "variables": dict(variables)}
-        answer = await self._ask("POST", self._graphql_url, subject, credential, content=content, resource="graphql")
+        answer = await self._ask(
+            "POST", self._graphql_url, subject, credential, owner, content=content, resource="graphql"
+        )
         errors = answer.document.get("errors") if isinstance(answer.document, Mapping) else None
         if not errors:
             return read(answer.document, reading, subject)
@@ -183,16 +194,36 @@ class Reader:
         url: str,
         subject: str,
         credential: Credential,
+        owner: str,
         condition: Mapping[str, str] | None = None,
         *,
         content: Any = None,
         resource: str = "core",
     ) -> Answer:
         """Ask once and follow a repository that was renamed. Gives 2xx and 304, raises everything else."""
+        try:
+            return await self._ask_as(credential, method, url, subject, condition, content, resource)
+        except TokenRefused:
+            another = await self._credentials.renewed(credential, owner)
+            if another is None:
+                raise
+            # The condition was the other token's.
+            return await self._ask_as(another, method, url, subject, None, content, resource)
+
+    async def _ask_as(
+        self,
+        credential: Credential,
+        method: str,
+        url: str,
+        subject: str,
+        condition: Mapping[str, str] | None,
+        content: Any,
+        resource: str,
+    ) -> Answer:
         headers = {"Authorization": credential.authorization, **(condition or {})}
         for _ in range(_MOST_REDIRECTS + 1):
             self._check_origin(url, subject)
-            self._limits.check(credential.fingerprint, resource)
+            self._limits.check(credential.account, resource)
             try:
                 request = self._client.build_request(method, url, headers=headers, json=content)
                 answer = await self._send(request, subject)
@@ -203,7 +234,7 @@ class Reader:
             words = words_of(answer.document)
             self._note(credential, resource, answer.status, answer.headers, words, subject)
             if answer.status == HTTPStatus.NOT_MODIFIED or answer.status < HTTPStatus.MULTIPLE_CHOICES:
-                return answer
+                return replace(answer, asked_by=credential.fingerprint)
             if answer.status not in _MOVED or "location" not in answer.headers or method != "GET":
                 raise refusal(answer.status, words, subject)
             url = urljoin(url, answer.headers["location"])
@@ -212,7 +243,7 @@ class Reader:
     def _note(
         self, credential: Credential, resource: str, status: int, headers: Mapping[str, str], words: str, subject: str
     ) -> None:
-        until = self._limits.note(credential.fingerprint, resource, status, headers, words)
+        until = self._limits.note(credential.account, resource, status, headers, words)
         if until is not None:
             raise GitHubRateLimited(
                 f"{subject}: GitHub asks to wait until {until:%H:%M:%S} UTC. {words}".strip(), until

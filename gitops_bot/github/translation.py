@@ -36,6 +36,10 @@ class NotThere(GitHubRefused):
     """404 or 410: there is no such thing, or the token may not see it."""
 
 
+class TokenRefused(GitHubRefused):
+    """401: GitHub does not know the token, or not any more."""
+
+
 _TIMEOUTS = (httpx.TimeoutException, requests.Timeout, TimeoutError)
 _PROXY = (httpx.ProxyError, requests.exceptions.ProxyError)
 _ADDRESS = (
@@ -115,7 +119,7 @@ def refusal(status: int, words: str, subject: str) -> GitHubError:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return GitHubUnavailable(f"{subject}: {said}")
     if status == HTTPStatus.UNAUTHORIZED:
-        return GitHubRefused(f"{subject}: {said} The token is wrong or has expired: replace github.token_file.")
+        return TokenRefused(f"{subject}: {said} The token is wrong or has expired: replace github.token_file.")
     if status in {HTTPStatus.FORBIDDEN, HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS}:
         return GitHubRefused(f"{subject}: {said} The token lacks a right, or is not let into this organisation.")
     if status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:

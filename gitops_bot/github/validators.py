@@ -43,6 +43,11 @@ class Validators:
         self._kept.move_to_end(url)
         return found[0]
 
+    def holder(self, url: str) -> str:
+        """Give the fingerprint of the token that the answer kept of this URL was for; "" when none is kept."""
+        found = self._kept.get(url)
+        return found[0].token if found else ""
+
     def put(self, url: str, answer: KeptAnswer) -> None:
         """Keep an answer; without an ETag there is nothing to ask with."""
         self._drop(url)

@@ -15,9 +15,9 @@ import gitops_bot
 from gitops_bot import telemetry
 from gitops_bot.errors import GitHubRateLimited
 from gitops_bot.github.answers import read
-from gitops_bot.github.credentials import Credential, read_credential
+from gitops_bot.github.credentials import Credential, Credentials, owner_in
 from gitops_bot.github.limits import RateLimits
-from gitops_bot.github.translation import PYGITHUB_ERRORS, broken, refusal, words_of
+from gitops_bot.github.translation import PYGITHUB_ERRORS, TokenRefused, broken, refusal, words_of
 
 # Seconds without a byte.
 _TIMEOUT = 30
@@ -48,14 +48,14 @@ class Writer:
     def __init__(
         self,
         api_url: str,
-        read_token: Callable[[], str],
+        credentials: Credentials,
         limits: RateLimits,
         *,
         proxy: str | None,
         certificates: ssl.SSLContext,
         seconds_between_writes: float,
     ) -> None:
-        self._read_token = read_token
+        self._credentials = credentials
         self._limits = limits
         self._auth = _TokenOfTheMoment()
         self._alone = asyncio.Lock()
@@ -92,25 +92,37 @@ class Writer:
 
     async def _write(self, verb: str, path: str, content: Mapping[str, Any], subject: str) -> Any:
         async with self._alone:
-            credential = read_credential(self._read_token)
-            self._limits.check(credential.fingerprint, "core")
-            self._auth.credential = credential
+            credential = await self._credentials.for_writing(owner_in(path))
             try:
-                headers, document = await asyncio.to_thread(
-                    self._requester.requestJsonAndCheck, verb, path, input=dict(content)
-                )
-            except GithubException as error:
-                self._note(credential, error.status, error.headers or {}, words_of(error.data), subject)
-                raise refusal(error.status, words_of(error.data), subject) from error
-            except PYGITHUB_ERRORS as error:
-                telemetry.github_requests.labels("none").inc()
-                raise broken(error, subject) from error
-            self._note(credential, 200, headers, "", subject)
-            return document
+                return await self._write_as(credential, verb, path, content, subject)
+            except TokenRefused:
+                # Nothing was written: a token of an App may have ended in this minute.
+                another = await self._credentials.renewed(credential, owner_in(path))
+                if another is None:
+                    raise
+                return await self._write_as(another, verb, path, content, subject)
+
+    async def _write_as(
+        self, credential: Credential, verb: str, path: str, content: Mapping[str, Any], subject: str
+    ) -> Any:
+        self._limits.check(credential.account, "core")
+        self._auth.credential = credential
+        try:
+            headers, document = await asyncio.to_thread(
+                self._requester.requestJsonAndCheck, verb, path, input=dict(content)
+            )
+        except GithubException as error:
+            self._note(credential, error.status, error.headers or {}, words_of(error.data), subject)
+            raise refusal(error.status, words_of(error.data), subject) from error
+        except PYGITHUB_ERRORS as error:
+            telemetry.github_requests.labels("none").inc()
+            raise broken(error, subject) from error
+        self._note(credential, 200, headers, "", subject)
+        return document
 
     def _note(self, credential: Credential, status: int, headers: Mapping[str, str], words: str, subject: str) -> None:
         telemetry.github_requests.labels(str(status)).inc()
-        until = self._limits.note(credential.fingerprint, "core", status, headers, words)
+        until = self._limits.note(credential.account, "core", status, headers, words)
         if until is not None:
             raise GitHubRateLimited(
                 f"{subject}: GitHub asks to wait until {until:%H:%M:%S} UTC. {words}".strip(), until

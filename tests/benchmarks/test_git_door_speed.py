@@ -9,7 +9,7 @@ from collections.abc import Awaitable
 from pathlib import Path
 from typing import TypeVar
 
-from git_over_http import TOKEN, git_server
+from git_over_http import TOKEN, always, git_server
 
 from gitops_bot.config import NetworkSettings
 from gitops_bot.git import GitDoor
@@ -55,7 +55,7 @@ async def test_a_repository_of_5000_files(tmp_path: Path) -> None:
         door = GitDoor(
             tmp_path / "copies",
             url_for=lambda repository: f"{server.address}/{repository}.git",
-            token=lambda: TOKEN,
+            token=always(TOKEN),
             network=NetworkSettings(),
         )
         both = {"refs/heads/main": base, "refs/pull/1/head": head}

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import psutil
 import pytest
-from git_over_http import TOKEN, GitServer, Link, Submodule, Upstream, git_server
+from git_over_http import TOKEN, GitServer, Link, Submodule, Upstream, always, git_server
 from waiting import until
 
 from gitops_bot.config import GitHubSettings, NetworkSettings
 from gitops_bot.errors import GitError, GitUnavailable, TreeTooLarge
 from gitops_bot.git import GitDoor
+from gitops_bot.github import GitHubDoor
 from gitops_bot.models.pull_requests import Repository
 from gitops_bot.models.tree import TreeLimits
 
@@ -36,7 +37,7 @@ def door_to(server: GitServer, tmp_path: Path, *, limits: TreeLimits | None = No
     return GitDoor(
         tmp_path / "copies",
         url_for=lambda repository: f"{server.address}/{repository.owner}/{repository.name}.git",
-        token=lambda: TOKEN,
+        token=always(TOKEN),
         network=NetworkSettings(),
         limits=limits,
         fetch_deadline=deadline,
@@ -179,7 +180,7 @@ async def test_a_token_appears_in_no_error_and_in_no_argument(server: GitServer,
     door = GitDoor(
         tmp_path / "copies",
         url_for=lambda repository: f"{server.address}/{repository}.git",
-        token=lambda: wrong,
+        token=always(wrong),
         network=NetworkSettings(),
     )
     with pytest.raises(GitError, match="GitHub refused to give Acme/Fleet to git") as caught:
@@ -717,10 +718,14 @@ async def test_tidying_up_deletes_a_copy_that_nobody_uses(server: GitServer, doo
 async def test_a_token_is_read_anew_at_each_fetch(server: GitServer, tmp_path: Path) -> None:
     fleet = server.upstream("Acme", "Fleet")
     tokens = ["ghp_old0123456789", TOKEN]
+
+    async def next_token(_repository: Repository) -> str:
+        return tokens.pop(0)
+
     door = GitDoor(
         tmp_path / "copies",
         url_for=lambda repository: f"{server.address}/{repository}.git",
-        token=lambda: tokens.pop(0),
+        token=next_token,
         network=NetworkSettings(),
     )
     base = fleet.commit(MAIN, {"a": b"1"})
@@ -737,7 +742,7 @@ async def test_the_proxy_and_its_exceptions_are_obeyed(server: GitServer, tmp_pa
         return GitDoor(
             tmp_path / "copies",
             url_for=lambda repository: f"{address}/{repository}.git",
-            token=lambda: TOKEN,
+            token=always(TOKEN),
             network=NetworkSettings(proxy=server.address, no_proxy=no_proxy),
         )
 
@@ -749,11 +754,11 @@ async def test_the_proxy_and_its_exceptions_are_obeyed(server: GitServer, tmp_pa
 
 
 async def test_a_token_file_that_is_missing_is_named(server: GitServer, tmp_path: Path) -> None:
-    settings = GitHubSettings(token_file=tmp_path / "token")
+    github = GitHubDoor(GitHubSettings(token_file=tmp_path / "token"), NetworkSettings())
     door = GitDoor(
         tmp_path / "copies",
         url_for=lambda repository: f"{server.address}/{repository}.git",
-        token=settings.read_token,
+        token=github.git_token,
         network=NetworkSettings(),
     )
     with pytest.raises(GitError, match=r"Acme/Fleet: github\.token_file"):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from git_over_http import always
 from github_schema import assert_answers_keep_githubs_schema
 from github_world import REPOSITORY, World
 from waiting import eventually
@@ -285,7 +286,7 @@ async def test_a_head_is_fetched_as_the_api_tells_it(world: World, door: GitHubD
     git = GitDoor(
         tmp_path / "copies",
         url_for=lambda repository: f"{world.standin.git_url}/{repository}.git",
-        token=lambda: world.tokens["bot"],
+        token=always(world.tokens["bot"]),
         network=NetworkSettings(),
     )
     seen = await door.pull_request(FLEET, made["number"])

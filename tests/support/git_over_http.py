@@ -4,7 +4,7 @@ import asyncio
 import base64
 import os
 import subprocess
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,15 @@ _GIT_ENVIRONMENT = {
     "GIT_COMMITTER_EMAIL": "test@example.invalid",
     "LC_ALL": "C",
 }
+
+
+def always(token: str) -> Callable[[object], Awaitable[str]]:
+    """Give a token for every repository."""
+
+    async def give(_repository: object) -> str:
+        return token
+
+    return give
 
 
 @dataclass(frozen=True)
