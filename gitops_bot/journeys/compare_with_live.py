@@ -1,16 +1,17 @@
 """Compare what was rendered with the live cluster, and say where each difference comes from."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import reduce
 
+from gitops_bot.journeys.applied_trees import AppliedTrees
 from gitops_bot.journeys.ports import Cluster, Eyes, FluxSession, LiveObjects
 from gitops_bot.journeys.preflight import Clearance, clearances
 from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.journeys.render_candidates import Rendered
-from gitops_bot.models.changes import FluxOutcome
+from gitops_bot.models.changes import FluxOutcome, OutcomeStatus
 from gitops_bot.models.kustomizations import Kustomization, ObjectReference
 from gitops_bot.models.reports import Finding, KustomizationReport, RowState, Severity
 from gitops_bot.rules.compare import Arriving, ComparisonInputs, Side, arriving_from, kustomization_report, moves
@@ -18,26 +19,13 @@ from gitops_bot.rules.objects import UnreadableRenderError, load_objects
 from gitops_bot.rules.rights import without_told
 from gitops_bot.rules.risk import RiskPolicy, with_risks
 
+_NOTHING = FluxOutcome(OutcomeStatus.UNCHANGED)
+_NEVER_APPLIED = Side(_NOTHING, _NOTHING)
+_UNKNOWN = Side(FluxOutcome(OutcomeStatus.FAILED))
+
 # Objects of one Kustomization that are read one by one for who owns their fields; beyond that it would
 # take longer than the diff itself.
 _MOST_LIVE_OBJECTS = 200
-
-
-@dataclass(frozen=True)
-class AppliedTrees:
-    """Where main is ahead of what Flux applied: names of the applied trees, by commit and name of the base tree."""
-
-    names: Mapping[tuple[str, str], str] = field(default_factory=dict)
-
-    def of(self, kustomization: Kustomization, base_tree: str) -> str:
-        """Give the name of the tree that this Kustomization was applied from; "" when that is the base, or unknown."""
-        return self.names.get((applied_commit(kustomization), base_tree), "")
-
-
-def applied_commit(kustomization: Kustomization) -> str:
-    """The commit in ``status.lastAppliedRevision`` (``main@sha1:…``); "" when there is none."""
-    _, _, commit = kustomization.applied_revision.rpartition("@sha1:")
-    return commit
 
 
 async def compare_with_live(
@@ -141,17 +129,20 @@ async def _base_side(eyes: Eyes, cage: FluxSession, one: Rendered, clearance: Cl
     return Side(base, diff, clearance.left_out)
 
 
-async def _applied_side(
-    cage: FluxSession, one: Rendered, applied: AppliedTrees, clearance: Clearance
-) -> Side | None:
+async def _applied_side(cage: FluxSession, one: Rendered, applied: AppliedTrees, clearance: Clearance) -> Side | None:
     kustomization, base = one.candidate.base, one.base
     if kustomization is None or base is None or not base.usable or not kustomization.live:
         return None
+    if not kustomization.applied_revision:
+        # Flux never got through with it: whatever is on the base branch waits.
+        return _NEVER_APPLIED
     tree = applied.of(kustomization, one.candidate.base_tree)
     if not tree:
-        return None
+        return _UNKNOWN if applied.unknown(kustomization) else None
     build = await cage.build(kustomization, tree)
-    if not build.usable or build.text == base.text:
+    if not build.usable:
+        return Side(build)
+    if build.text == base.text:
         return None
     return Side(build, await cage.diff(kustomization, tree, left_out=clearance.left_out), clearance.left_out)
 

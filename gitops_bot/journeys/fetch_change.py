@@ -28,9 +28,7 @@ class Change:
 async def fetch_change(doors: Eyes, pull: PullRequest, base_tip: str, *, with_content: bool) -> Change:
     """Fetch base tip and head and merge them without a work tree."""
     repository = pull.repository
-    await doors.git.fetch(
-        repository, {f"refs/heads/{pull.base_ref}": base_tip, head_reference(pull): pull.head_sha}
-    )
+    await doors.git.fetch(repository, {f"refs/heads/{pull.base_ref}": base_tip, head_reference(pull): pull.head_sha})
     base = await doors.git.tree(repository, base_tip)
     merge = await doors.git.merge(repository, base_tip, pull.head_sha)
     if merge.conflicts:

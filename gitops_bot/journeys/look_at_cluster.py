@@ -5,11 +5,16 @@ candidates -> renders at base and at result -> children of changed parents -> di
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from gitops_bot import telemetry
-from gitops_bot.errors import ClusterError, GitError, RunnerError, RunnerUnavailable, SettingsError
-from gitops_bot.journeys.compare_with_live import AppliedTrees, applied_commit, compare_with_live
+from gitops_bot.errors import ClusterError, RunnerError, RunnerUnavailable, SettingsError
+from gitops_bot.journeys.applied_trees import applied_trees
+from gitops_bot.journeys.carried_looks import sights_of, still_holds
+from gitops_bot.journeys.compare_with_live import compare_with_live
 from gitops_bot.journeys.fetch_change import Change
+from gitops_bot.journeys.kept_looks import Looked
 from gitops_bot.journeys.look_for_contents import charts_may_change
 from gitops_bot.journeys.ports import Cluster, Eyes
 from gitops_bot.journeys.progress_board import ProgressBoard
@@ -17,7 +22,6 @@ from gitops_bot.journeys.render_candidates import render_candidates
 from gitops_bot.journeys.round_off import round_off
 from gitops_bot.models.kustomizations import ClusterSnapshot
 from gitops_bot.models.reports import ClusterReport, Finding, KustomizationReport, RowState, Severity, Verdict
-from gitops_bot.models.tree import Tree
 from gitops_bot.rules.affected import Candidate, Surroundings, fed_by
 from gitops_bot.rules.left_out import left_out_of
 from gitops_bot.rules.noise import without_noise
@@ -30,8 +34,6 @@ log = telemetry.logger(__name__)
 _FAILURES = (ClusterError, RunnerError, SettingsError)
 # Code of the finding that says so.
 NOT_LOOKED_AT = "cluster-not-looked-at"
-# Different revisions that Kustomizations were applied from; more than this many would be a strange cluster.
-_MOST_APPLIED = 3
 
 
 async def look_at_cluster(
@@ -63,39 +65,46 @@ async def _look(
     try:
         if not await cluster.guard_is_proved():
             return _only_named(cluster.name, candidates, Verdict.INCOMPLETE, _unguarded(cluster.name))
-        applied, more = await _applied_trees(eyes, change, surroundings, candidates)
-        async with eyes.flux.session(await cluster.diff_credentials(), {**surroundings.trees, **more}) as cage:
-            rendered = await render_candidates(eyes, cage, surroundings, candidates, board)
-            compared = await compare_with_live(eyes, cluster, cage, rendered, applied, board)
-            rows = await round_off(cage, surroundings, rendered, compared, eyes.github_url)
+        report = await _compared(eyes, cluster, change, surroundings, candidates, board)
     except _FAILURES as error:
         # It touches this cluster, and what it does there is not known: that has to be said.
         log.warning("could not compare with a cluster", cluster=cluster.name, reason=str(error))
         return _only_named(cluster.name, candidates, Verdict.INCOMPLETE, _unreached(cluster.name, error))
+    return replace(report, left_out=left_out)
+
+
+async def _compared(
+    eyes: Eyes,
+    cluster: Cluster,
+    change: Change,
+    surroundings: Surroundings,
+    candidates: Sequence[Candidate],
+    board: ProgressBoard,
+) -> ClusterReport:
+    """Render and compare, unless an earlier look still holds."""
+    pull, started = change.pull_request, eyes.clock()
+    applied = await applied_trees(eyes, change, surroundings, candidates)
+    kept = eyes.looks.moved_base(pull, cluster.name, change.base_tip, oldest_report(eyes, started))
+    holds = kept is not None and await asyncio.to_thread(still_holds, kept.sights, surroundings, candidates, applied)
+    if kept is not None and holds:
+        return eyes.looks.carry(pull, kept, change.base_tip)
+    trees = {**surroundings.trees, **applied.trees}
+    async with eyes.flux.session(await cluster.diff_credentials(), trees) as cage:
+        rendered = await render_candidates(eyes, cage, surroundings, candidates, board)
+        compared = await compare_with_live(eyes, cluster, cage, rendered, applied, board)
+        rows = await round_off(cage, surroundings, rendered, compared, eyes.github_url)
     # The verdict is of everything: what is switched off may be left out, not made undone.
     shown, risks = without_noise(rows, eyes.noise), prune_risk(rows, eyes.risk)
-    return ClusterReport(cluster.name, cluster_verdict(rows), rows=shown, findings=risks, left_out=left_out)
+    report = ClusterReport(cluster.name, cluster_verdict(rows), rows=shown, findings=risks)
+    came_to = [one.candidate for one in rendered]
+    sights = await asyncio.to_thread(sights_of, surroundings, candidates, came_to, applied)
+    eyes.looks.keep(pull, Looked(pull.head_sha, pull.base_ref, change.base_tip, started, report, sights))
+    return report
 
 
-async def _applied_trees(
-    eyes: Eyes, change: Change, surroundings: Surroundings, candidates: Sequence[Candidate]
-) -> tuple[AppliedTrees, dict[str, Tree]]:
-    """Where the base branch is ahead of what Flux applied, the trees that it applied are needed too."""
-    commits = {applied_commit(candidate.base) for candidate in candidates if candidate.base} - {"", change.base_tip}
-    names: dict[tuple[str, str], str] = {}
-    trees: dict[str, Tree] = {}
-    for commit in sorted(commits)[:_MOST_APPLIED]:
-        try:
-            tree = await eyes.git.tree(change.pull_request.repository, commit)
-        except GitError as error:
-            log.info("what Flux applied is not in the repository any more", commit=commit, reason=str(error))
-            continue
-        packed = await asyncio.to_thread(Surroundings, surroundings.fed, tree, None, frozenset())
-        for name, content in packed.trees.items():
-            if name.startswith("base-"):
-                names[commit, name] = f"{commit}-{name}"
-                trees[f"{commit}-{name}"] = content
-    return AppliedTrees(names), trees
+def oldest_report(eyes: Eyes, now: datetime) -> datetime:
+    """A report from before this moment is made anew."""
+    return now - timedelta(seconds=eyes.review.refresh_after)
 
 
 def _only_named(cluster: str, candidates: Sequence[Candidate], verdict: Verdict, finding: Finding) -> ClusterReport:

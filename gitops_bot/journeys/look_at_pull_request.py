@@ -31,5 +31,7 @@ async def look_at_pull_request(
     clusters = await asyncio.gather(
         *(look_at_cluster(eyes, cluster, change, board, held=held) for cluster in eyes.clusters)
     )
-    report = Report(pull, base_tip, tuple(clusters), started)
+    # A look that was carried over is as old as it was.
+    looks = [eyes.looks.at(pull, cluster.name, base_tip) for cluster in eyes.clusters]
+    report = Report(pull, base_tip, tuple(clusters), min([started, *filter(None, looks)]))
     return replace(report, digest=hashlib.sha256(json_report.content_to_digest(report).encode()).hexdigest())

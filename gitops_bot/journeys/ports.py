@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from gitops_bot.config import ReviewSettings, WatchSettings
+from gitops_bot.journeys.kept_looks import KeptLooks
 from gitops_bot.journeys.one_at_a_time import OneAtATime
 from gitops_bot.journeys.patience import Patience
 from gitops_bot.journeys.shared_runs import SharedRuns
@@ -337,6 +338,8 @@ class Eyes:
     clusters: tuple[Cluster, ...]
     flux: Flux
     shared: SharedRuns
+    # What the newest reports rest on: they hold on when only the base branch moves.
+    looks: KeptLooks
     review: ReviewSettings
     trust: TrustPolicy
     noise: NoisePolicy

@@ -18,7 +18,10 @@ from gitops_bot.sandbox.observer import Observer
 class BotProcess:
     """`gitops-bot run`, nothing patched; only its interval and its folder are set, as a person would."""
 
-    def __init__(self, world: Mapping[str, Any], folder: Path, *, interval: float = 1) -> None:
+    def __init__(
+        self, world: Mapping[str, Any], folder: Path, *, interval: float = 1, settings: Mapping[str, str] | None = None
+    ) -> None:
+        """``settings``: by the names of the environment, without what they all begin with."""
         self._settings = world["settings_file"]
         self._folder = folder
         self._environment = {
@@ -26,6 +29,7 @@ class BotProcess:
             "GITOPS_BOT_WATCH__INTERVAL": str(interval),
             "GITOPS_BOT_STORE__FOLDER": str(folder / "bot"),
             "GITOPS_BOT_WEB__PORT": "0",
+            **{f"GITOPS_BOT_{name}": value for name, value in (settings or {}).items()},
         }
         self._log = (folder / "bot.log").open("ab")
         self.process: asyncio.subprocess.Process | None = None
