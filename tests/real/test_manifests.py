@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from gitops_bot.cluster.guard import GUARD_MESSAGE
 from gitops_bot.config import load_settings
 from gitops_bot.flux.process import run
 from gitops_bot.flux.protocol import Limits
+from gitops_bot.runner.serve import parser
 from gitops_bot.sandbox.cluster import Cluster
-from gitops_bot.sandbox.kubernetes_api import KubernetesApi
+from gitops_bot.sandbox.kubernetes_api import ApiRefused, KubernetesApi
 from gitops_bot.sandbox.tools.bring import Toolbox
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -33,7 +35,26 @@ def documents(*patterns: str) -> list[dict[str, Any]]:
     ]
 
 
-ALL = documents("rbac/*.yaml", "guard/*.yaml", "bot/*.yaml", "components/*/*.yaml")
+ALL = documents("rbac/*.yaml", "guard/*.yaml", "bot/*.yaml", "runner/*.yaml", "components/diff-*/*.yaml")
+
+
+def deployment(name: str = "gitops-bot", among: list[dict[str, Any]] = ALL) -> dict[str, Any]:
+    (found,) = [one for one in among if one["kind"] == "Deployment" and one["metadata"]["name"] == name]
+    return found
+
+
+def pod_of(made_by: dict[str, Any]) -> dict[str, Any]:
+    spec: dict[str, Any] = made_by["spec"]["template"]["spec"]
+    return spec
+
+
+def container(name: str, pod: dict[str, Any]) -> dict[str, Any]:
+    (found,) = [one for one in pod["containers"] if one["name"] == name]
+    return found
+
+
+def options(runner: dict[str, Any]) -> dict[str, str]:
+    return dict(argument.removeprefix("--").split("=", 1) for argument in runner["args"])
 
 
 async def kustomize(tools: Toolbox, folder: Path, path: str) -> list[dict[str, Any]]:
@@ -67,17 +88,37 @@ async def test_the_whole_and_the_example_build(tools: Toolbox, tmp_path: Path) -
     copy_config(tmp_path)
     example = tmp_path / "config/example"
     (example / "settings.yaml").write_bytes((CONFIG / "settings.example.yaml").read_bytes())
-    for name in ("github-token", "slack-bot-token", "slack-app-token"):
+    for name in ("github-token", "slack-bot-token", "slack-app-token", "runner-secret"):
         (example / name).write_text("x")
     whole = await kustomize(tools, tmp_path, "config")
     built = await kustomize(tools, tmp_path, "config/example")
     names = {(one["kind"], one["metadata"]["name"]) for one in built}
     assert {(one["kind"], one["metadata"]["name"]) for one in whole} < names
     assert ("ClusterRole", "gitops-bot-diff-secrets") in names
-    (deployment,) = [one for one in built if one["kind"] == "Deployment"]
-    volumes = {volume["name"]: volume for volume in deployment["spec"]["template"]["spec"]["volumes"]}
+    volumes = {volume["name"]: volume for volume in pod_of(deployment(among=built))["volumes"]}
     assert ("ConfigMap", volumes["settings"]["configMap"]["name"]) in names
     assert ("Secret", volumes["tokens"]["secret"]["secretName"]) in names
+    # Both get the same secret, by the name that the generator gave it.
+    theirs = {volume["name"]: volume for volume in pod_of(deployment("gitops-bot-runner", built))["volumes"]}
+    assert volumes["runner-secret"]["secret"]["secretName"] == theirs["secret"]["secret"]["secretName"]
+    assert ("Secret", theirs["secret"]["secret"]["secretName"]) in names
+    images = {one["image"] for made in built if made["kind"] == "Deployment" for one in pod_of(made)["containers"]}
+    assert images == {"registry.example.com/gitops-bot:0.1.0"}
+
+
+async def test_the_small_install_is_one_pod(tools: Toolbox, tmp_path: Path, cluster: Cluster) -> None:
+    copy_config(tmp_path)
+    built = await kustomize(tools, tmp_path, "config/small")
+    assert [one["metadata"]["name"] for one in built if one["kind"] == "Deployment"] == ["gitops-bot"]
+    pod = pod_of(deployment(among=built))
+    bot, runner = container("gitops-bot", pod), container("runner", pod)
+    assert environment(bot)["GITOPS_BOT_FLUX__RUNNER_URL"] == f"https://{options(runner)['listen']}"
+    assert options(runner)["listen"].startswith("127.0.0.1:")
+    # Of the bot's secrets the runner has the one that both know.
+    assert [mount["name"] for mount in runner["volumeMounts"]] == ["runner-secret", "runner-temporary"]
+    assert options(runner) | {"listen": ""} == options(the_runner()) | {"listen": ""}
+    install(cluster)
+    assert_allowed(cluster, pod)
 
 
 async def test_the_guard_survives_another_namespace(tools: Toolbox, tmp_path: Path) -> None:
@@ -104,24 +145,108 @@ def test_the_guard_speaks_the_words_that_the_bot_knows_it_by() -> None:
 def test_the_example_settings_are_right() -> None:
     settings = load_settings(CONFIG / "settings.example.yaml")
     assert settings.slack is not None
-    (deployment,) = [one for one in ALL if one["kind"] == "Deployment"]
-    (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    mounts = [mount["mountPath"] for mount in container["volumeMounts"]]
+    bot = container("gitops-bot", pod_of(deployment()))
+    mounts = [mount["mountPath"] for mount in bot["volumeMounts"]]
     for file in (settings.github.token_file, settings.slack.bot_token_file, settings.slack.app_token_file):
         assert str(file).rsplit("/", 1)[0] in mounts
     assert str(settings.store.folder) in mounts
 
 
+def environment(of: dict[str, Any]) -> dict[str, str]:
+    return {variable["name"]: variable["value"] for variable in of["env"]}
+
+
+def the_runner() -> dict[str, Any]:
+    return container("runner", pod_of(deployment("gitops-bot-runner")))
+
+
 def test_the_settings_of_the_deployment_are_right(monkeypatch: pytest.MonkeyPatch) -> None:
-    (deployment,) = [one for one in ALL if one["kind"] == "Deployment"]
-    (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    for variable in container["env"]:
-        monkeypatch.setenv(variable["name"], variable["value"])
+    pod = pod_of(deployment())
+    bot = container("gitops-bot", pod)
+    for name, value in environment(bot).items():
+        monkeypatch.setenv(name, value)
     settings = load_settings(CONFIG / "settings.example.yaml")
     assert settings.web.host == "0.0.0.0"  # noqa: S104 # inside of a Pod
-    limit = int(container["resources"]["limits"]["memory"].removesuffix("Gi")) << 30
-    # What flux may take at worst leaves room for the bot.
-    assert settings.flux.concurrency * settings.flux.memory_bytes <= limit - (1 << 30)
+    file = settings.flux.runner_secret_file
+    assert file is not None
+    assert str(file.parent) in [mount["mountPath"] for mount in bot["volumeMounts"]]
+    (service,) = [one for one in ALL if one["kind"] == "Service" and one["metadata"]["name"] == "gitops-bot-runner"]
+    (port,) = service["spec"]["ports"]
+    assert settings.flux.runner_url == f"https://{service['metadata']['name']}:{port['port']}"
+
+
+def test_the_options_of_the_runner_are_right() -> None:
+    runner = the_runner()
+    chosen = parser().parse_args(runner["args"])
+    assert runner["command"] == ["gitops-bot-runner"]
+    assert str(chosen.secret_file.parent) in [mount["mountPath"] for mount in runner["volumeMounts"]]
+    bot = environment(container("gitops-bot", pod_of(deployment())))
+    assert chosen.memory_bytes == int(bot["GITOPS_BOT_FLUX__MEMORY_BYTES"])
+    assert chosen.concurrency == int(bot["GITOPS_BOT_FLUX__CONCURRENCY"])
+    limit = int(runner["resources"]["limits"]["memory"].removesuffix("Gi")) << 30
+    # What flux may take at worst leaves room for the sessions.
+    assert chosen.concurrency * chosen.memory_bytes <= limit - (1 << 30)
+    assert runner["resources"]["limits"]["cpu"]
+    # Nothing in its Pod but that secret: no settings, no tokens, no identity.
+    pod = pod_of(deployment("gitops-bot-runner"))
+    assert "serviceAccountName" not in pod
+    assert [next(iter(set(volume) - {"name"})) for volume in pod["volumes"]] == ["secret", "emptyDir"]
+    assert all("sizeLimit" in volume["emptyDir"] for volume in pod["volumes"] if "emptyDir" in volume)
+
+
+# Networks
+
+
+def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    assert set(selector) <= {"matchLabels"}
+    return all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items())
+
+
+def policy_of(name: str) -> dict[str, Any]:
+    """Give the one policy that selects the Pods of a Deployment; it must govern both directions."""
+    labels = deployment(name)["spec"]["template"]["metadata"]["labels"]
+    policies = [one for one in ALL if one["kind"] == "NetworkPolicy"]
+    (found,) = [one["spec"] for one in policies if selects(one["spec"]["podSelector"], labels)]
+    assert found["policyTypes"] == ["Ingress", "Egress"]
+    return dict(found)
+
+
+def test_only_the_bot_reaches_the_runner() -> None:
+    (rule,) = policy_of("gitops-bot-runner")["ingress"]
+    (peer,) = rule["from"]
+    # Without a namespaceSelector: Pods of the same namespace.
+    assert set(peer) == {"podSelector"}
+    for name, reaches in (("gitops-bot", True), ("gitops-bot-runner", False)):
+        labels = deployment(name)["spec"]["template"]["metadata"]["labels"]
+        assert selects(peer["podSelector"], labels) is reaches
+    assert not selects(peer["podSelector"], {})
+    assert rule["ports"] == [{"protocol": "TCP", "port": "runner"}]
+    assert [port["name"] for port in the_runner()["ports"]] == ["runner"]
+
+
+def test_the_runner_reaches_ports_of_api_servers_and_nothing_else() -> None:
+    (rule,) = policy_of("gitops-bot-runner")["egress"]
+    assert {port["port"] for port in rule["ports"]} == {443, 6443}
+    reached = [ip_network(peer["ipBlock"]["cidr"]) for peer in rule["to"]]
+    assert all(network.is_private for network in reached)
+    for outside in ("140.82.121.4", "169.254.169.254", "2606:50c0:8000::153", "fe80::1", "127.0.0.1"):
+        assert not any(ip_address(outside) in network for network in reached), outside
+
+
+def test_the_bot_reaches_the_runner_and_no_metadata_of_machines() -> None:
+    rules = policy_of("gitops-bot")["egress"]
+    labels = deployment("gitops-bot-runner")["spec"]["template"]["metadata"]["labels"]
+    to_runner = [
+        rule
+        for rule in rules
+        for peer in rule.get("to", ())
+        if selects(peer.get("podSelector", {"matchLabels": {"": ""}}), labels)
+    ]
+    assert [rule["ports"] for rule in to_runner] == [[{"protocol": "TCP", "port": "runner"}]]
+    blocks = [peer["ipBlock"] for rule in rules for peer in rule.get("to", ()) if "ipBlock" in peer]
+    assert any(
+        ip_address("169.254.169.254") in ip_network(left_out) for block in blocks for left_out in block["except"]
+    )
 
 
 # Rights
@@ -224,15 +349,24 @@ def test_everything_is_accepted_and_the_pods_meet_pod_security_restricted(cluste
     namespace = cluster.api.get("/api/v1/namespaces/gitops-bot")
     assert namespace is not None
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
-    (deployment,) = [one for one in ALL if one["kind"] == "Deployment"]
-    template = deployment["spec"]["template"]
+    for name in ("gitops-bot", "gitops-bot-runner"):
+        assert_allowed(cluster, pod_of(deployment(name)))
+
+
+def test_pod_security_is_enforced_there(cluster: Cluster) -> None:
+    install(cluster)
+    pod = {**pod_of(deployment()), "hostNetwork": True}
+    with pytest.raises(ApiRefused, match="PodSecurity"):
+        assert_allowed(cluster, pod)
+
+
+def assert_allowed(cluster: Cluster, spec: dict[str, Any]) -> None:
+    """Pod Security refuses Pods, not what makes them."""
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "gitops-bot", "namespace": "gitops-bot"}}
-    # Pod Security refuses Pods, not what makes them.
-    cluster.api.apply([{**pod, "spec": template["spec"]}], dry_run=True)
-    spec = template["spec"]
+    cluster.api.apply([{**pod, "spec": spec}], dry_run=True)
     assert spec["automountServiceAccountToken"] is False
-    for container in spec["containers"]:
-        assert container["securityContext"] == {
+    for one in spec["containers"]:
+        assert one["securityContext"] == {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
