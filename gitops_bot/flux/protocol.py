@@ -160,11 +160,13 @@ def _brief(kustomization: Kustomization) -> dict[str, Any]:
         "id": [identity.cluster, identity.namespace, identity.name],
         "spec": kustomization.spec,
         "live": kustomization.live,
+        "given_values": kustomization.given_values,
     }
 
 
 def _kustomization(about: Mapping[str, Any]) -> Kustomization:
-    return Kustomization(KustomizationId(*about["id"]), about["spec"], live=about["live"])
+    given = about.get("given_values") or {}
+    return Kustomization(KustomizationId(*about["id"]), about["spec"], live=about["live"], given_values=given)
 
 
 def _answer(body: dict[str, Any]) -> Answer:

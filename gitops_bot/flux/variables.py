@@ -15,6 +15,7 @@ from typing import Any
 from gitops_bot.flux.api_reader import ApiReader, ApiUnreachableError, NotReadableError, is_name
 from gitops_bot.models.kustomizations import Kustomization
 
+_PLURALS = {"ConfigMap": "configmaps", "Secret": "secrets"}
 _KUSTOMIZATIONS = "/apis/kustomize.toolkit.fluxcd.io/v1"
 _OWNER = "kustomize.toolkit.fluxcd.io"
 # Kustomizations that apply Kustomizations that apply this one.
@@ -60,8 +61,10 @@ class VariableReader:
         seen: list[tuple[str, bytes]] = []
         followed, notes = await self._followed(kustomization, list(_references(after)))
         for reference in followed:
-            found = await self._object(kustomization.id.namespace, reference)
-            data = _data(found, reference.kind)
+            if reference.kind == "ConfigMap" and reference.name in kustomization.given_values:
+                data = await self._given(kustomization, reference)
+            else:
+                data = _data(await self._object(kustomization.id.namespace, reference), reference.kind)
             for key, value in data.items():
                 if reference.kind == "Secret":
                     seen.append((key, value))
@@ -123,8 +126,20 @@ class VariableReader:
         except NotReadableError:
             return {}
 
+    async def _given(self, kustomization: Kustomization, reference: _Reference) -> dict[str, bytes]:
+        """Give a ConfigMap as a change will make it; what is not known of it stays as it is in the cluster."""
+        given = kustomization.given_values[reference.name]
+        if given is None:
+            if not reference.optional:
+                raise _lacking(reference)
+            return {}
+        lacks = any(value is None for value in given.values())
+        live = _data(await self._object(kustomization.id.namespace, reference), "ConfigMap") if lacks else {}
+        known = {key: value.encode("utf-8", "surrogatepass") for key, value in given.items() if value is not None}
+        return {key: live[key] for key in given if key in live and key not in known} | known
+
     async def _object(self, namespace: str, reference: _Reference) -> Mapping[str, Any]:
-        plural = {"ConfigMap": "configmaps", "Secret": "secrets"}[reference.kind]
+        plural = _PLURALS[reference.kind]
         complaint = f"✗ substitute from '{reference.kind}/{reference.name}' error:"
         found = None
         if is_name(reference.name):
@@ -133,8 +148,15 @@ class VariableReader:
             except NotReadableError as error:
                 raise NotReadableError(f"{complaint} {error}") from error
         if found is None and not reference.optional:
-            raise NotReadableError(f'{complaint} {plural} "{reference.name}" not found')
+            raise _lacking(reference)
         return found or {}
+
+
+def _lacking(reference: _Reference) -> NotReadableError:
+    plural = _PLURALS[reference.kind]
+    return NotReadableError(
+        f"✗ substitute from '{reference.kind}/{reference.name}' error: {plural} \"{reference.name}\" not found"
+    )
 
 
 def _path(namespace: str, name: str) -> str:

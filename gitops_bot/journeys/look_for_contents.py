@@ -24,6 +24,7 @@ from gitops_bot.rules.helm_contents import (
     plain,
 )
 from gitops_bot.rules.objects import UnreadableRenderError, load_objects
+from gitops_bot.rules.sealed_files import comes_from
 
 Contents = Mapping[KustomizationId, tuple[ContentChange, ...]]
 
@@ -107,20 +108,13 @@ def _needed(rendered: Sequence[Rendered], releases: Mapping[KustomizationId, tup
         plain(reference)
         for one, row in ((one, row) for one in rendered for row in rows if one.candidate.id == row.id)
         for reference in (*row.base, *row.result)
-        if any(_same_secret(reference, change.object) for change in one.candidate.sealed_changes)
+        if any(comes_from(reference, change.object) for change in one.candidate.sealed_changes)
     )
     return _Needed(tuple(rows), sealed, {id_: references for id_, references in elsewhere.items() if references})
 
 
 def _objects(side: FluxOutcome | None) -> Objects:
     return load_objects(side.text) if side else {}
-
-
-def _same_secret(rendered: ObjectReference, in_file: ObjectReference | None) -> bool:
-    """Whether a rendered Secret may come from an encrypted file: kustomize may have put something around its name."""
-    if rendered.kind != "Secret":
-        return False
-    return in_file is None or (in_file.kind == "Secret" and in_file.name in rendered.name)
 
 
 async def _read(

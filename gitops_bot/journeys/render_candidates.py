@@ -1,7 +1,7 @@
 """Render what a pull request may touch, at base and at result, and follow parents to children and values to readers."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -9,9 +9,11 @@ from gitops_bot.journeys.ports import Eyes, FluxSession
 from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.models.changes import FluxOutcome
 from gitops_bot.models.kustomizations import Kustomization, KustomizationId, Source
+from gitops_bot.models.reports import Finding
 from gitops_bot.rules.affected import Candidate, Reason, Surroundings, render_key
 from gitops_bot.rules.closure import Closure
-from gitops_bot.rules.consequences import Objects, changed_values, child_changes, sources_in, substitutes_from
+from gitops_bot.rules.consequences import Objects, child_changes, sources_in, substitutes_from
+from gitops_bot.rules.new_values import NewValues, merged, new_values, unseen_values, value_notes, with_values
 from gitops_bot.rules.objects import UnreadableRenderError, load_objects
 
 # How deep children are followed: clusters, apps, tenants, … A loop must end.
@@ -27,6 +29,9 @@ class Rendered:
     result: FluxOutcome | None
     # The result's tree through the live spec, where the rendered spec differs from it.
     result_by_live_spec: FluxOutcome | None = None
+    # What a reader must know of values that it substitutes and that the change makes.
+    notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def differs(self) -> bool:
@@ -42,33 +47,40 @@ async def render_candidates(
 ) -> tuple[Rendered, ...]:
     """Render generation by generation until nothing more follows from what changed."""
     found: dict[KustomizationId, Rendered] = {}
+    given: dict[KustomizationId, NewValues] = {}
     waiting: Sequence[Candidate] = candidates
     for _ in range(_GENERATIONS):
-        news = _news(found, waiting)
+        news = _news(found, waiting, merged(given.values()))
         if not news:
             break
         board.expect(sum(candidate.id not in found for candidate in news))
         rendered = await asyncio.gather(*(_render(eyes, cage, surroundings, candidate) for candidate in news))
         found |= {one.candidate.id: one for one in rendered}
         # Reading renders takes a second per megabyte: not on the event loop.
-        waiting = await asyncio.to_thread(_what_follows, surroundings, rendered)
+        waiting = await asyncio.to_thread(_what_follows, surroundings, rendered, given)
     else:
-        for candidate in _news(found, waiting):
+        for candidate in _news(found, waiting, merged(given.values())):
             board.expect(1)
-            lost = replace(candidate, obstacle=f"it lies more than {_GENERATIONS} generations of children deep")
-            found[candidate.id] = Rendered(lost, None, None)
-    return tuple(found[key] for key in sorted(found))
+            deep = f"it lies more than {_GENERATIONS} generations of children, or of values, deep"
+            found[candidate.id] = Rendered(replace(candidate, obstacle=deep), None, None)
+    values = merged(given.values())
+    return tuple(_told(found[key], values) for key in sorted(found))
 
 
-def _news(found: dict[KustomizationId, Rendered], waiting: Iterable[Candidate]) -> list[Candidate]:
+def _told(one: Rendered, values: NewValues) -> Rendered:
+    return replace(one, notes=value_notes(one.candidate, values), findings=unseen_values(one.candidate, values))
+
+
+def _news(
+    found: Mapping[KustomizationId, Rendered], waiting: Iterable[Candidate], values: NewValues
+) -> list[Candidate]:
     """Candidates that have not been rendered in this form; what is known of one twice is put together."""
-    news: dict[KustomizationId, Candidate] = {}
+    known = {id_: one.candidate for id_, one in found.items()}
+    pool = dict(known)
     for candidate in waiting:
-        known = news.get(candidate.id) or (found[candidate.id].candidate if candidate.id in found else None)
-        merged = _put_together(known, candidate)
-        if known is None or merged != known:
-            news[candidate.id] = merged
-    return list(news.values())
+        pool[candidate.id] = _put_together(pool.get(candidate.id), candidate)
+    news = (with_values(candidate, values) for candidate in pool.values())
+    return [candidate for candidate in news if candidate != known.get(candidate.id)]
 
 
 def _put_together(known: Candidate | None, candidate: Candidate) -> Candidate:
@@ -116,8 +128,10 @@ async def _build(
     )
 
 
-def _what_follows(surroundings: Surroundings, rendered: Iterable[Rendered]) -> list[Candidate]:
-    """Children that these parents add, change or remove, and readers of values that they change."""
+def _what_follows(
+    surroundings: Surroundings, rendered: Iterable[Rendered], given: dict[KustomizationId, NewValues]
+) -> list[Candidate]:
+    """Children that these parents add, change or remove, and readers of values that they change (``given``)."""
     parents: list[tuple[str, Objects, Objects]] = []
     sources: dict[tuple[str, str, str], Source] = {}
     readers: list[Candidate] = []
@@ -131,9 +145,7 @@ def _what_follows(surroundings: Surroundings, rendered: Iterable[Rendered]) -> l
             continue  # The comparison says so.
         parents.append((str(one.candidate.id), base, result))
         sources |= sources_in(result)
-        values = changed_values(
-            base, result, sealed=one.candidate.sealed, reads_values=one.candidate.reads_changed_values
-        )
-        readers += surroundings.readers(values, through=str(one.candidate.id))
+        values = given[one.candidate.id] = new_values(one.candidate, base, result)
+        readers += surroundings.readers(values.changed, through=str(one.candidate.id))
     changes = child_changes(surroundings.fed.cluster, parents)
     return [*surroundings.children(changes, sources), *readers]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gitops_bot.journeys.look_for_contents import look_for_contents
 from gitops_bot.journeys.ports import FluxSession
@@ -28,8 +29,17 @@ async def round_off(
     """Give all rows."""
     contents = await look_for_contents(cage, surroundings, rendered, github_url)
     sealed = {one.candidate.id: one.candidate.sealed_changes for one in rendered}
+    told = {one.candidate.id: one for one in rendered}
+    rows = [_with_values(row, told.get(row.id)) for row in rows]
     everything = with_unseen(rows, Unseen(contents, sealed), surroundings.fed.others)
     return in_order(everything, await asyncio.to_thread(_order, surroundings, rendered))
+
+
+def _with_values(row: KustomizationReport, one: Rendered | None) -> KustomizationReport:
+    """Say how a reader is shown with values that the change makes, and which of them are not visible."""
+    if one is None or not (one.notes or one.findings):
+        return row
+    return replace(row, notes=row.notes + one.notes, findings=(*row.findings, *one.findings))
 
 
 def _order(surroundings: Surroundings, rendered: Sequence[Rendered]) -> Order:

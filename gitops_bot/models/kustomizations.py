@@ -52,6 +52,9 @@ class Kustomization:
     inventory: tuple[ObjectReference, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
+    # ConfigMaps of its namespace that ``postBuild.substituteFrom`` is to find with other values than the cluster
+    # has; a value None: as the cluster has it; None for all: it is not to be found.
+    given_values: Mapping[str, Mapping[str, str | None] | None] = field(default_factory=dict)
 
     @property
     def path(self) -> str:

@@ -73,7 +73,7 @@ class Candidate:
     names in `Surroundings.trees`. ``because`` is a sentence without a full stop.
     ``spec_changed``: its parent renders another spec at the result (the live one, which ``base`` is,
     also differs from a render by the defaults that the cluster fills in).
-    ``always_compare``: equal renders prove nothing (an encrypted file, or a substituted value, changed).
+    ``always_compare``: equal renders prove nothing (an encrypted file, or a secret variable, changed).
     ``obstacle``: why it cannot be rendered at all; "" when it can.
     """
 
@@ -115,6 +115,7 @@ def render_key(kustomization: Kustomization, closure: Closure, tree: Tree) -> st
     """
     digest = hashlib.sha256()
     head = [kustomization.id.namespace, kustomization.id.name, _plain(kustomization.spec), closure.complete]
+    head += [_plain(kustomization.given_values)] if kustomization.given_values else []
     digest.update(json.dumps(head, sort_keys=True).encode())
     for path in sorted(closure.files if closure.complete else closure.files | tree.files.keys()):
         content = tree.files.get(path)
@@ -201,7 +202,7 @@ class Surroundings:
                 names = ", ".join(str(reference) for reference in read)
                 because = f"{names}, whose values it substitutes, changes" + (f" through {through}" if through else "")
                 candidate = self._built(kustomization, kustomization, Reason.CHANGED, because)
-                found.append(replace(candidate, always_compare=True, reads_changed_values=True))
+                found.append(replace(candidate, reads_changed_values=True))
         return tuple(found)
 
     def candidate(self, kustomization: Kustomization | None) -> Candidate | None:

@@ -9,8 +9,6 @@ from gitops_bot.rules.objects import RenderedObject
 
 _KUSTOMIZE_GROUP = "kustomize.toolkit.fluxcd.io"
 _SOURCE_GROUP = "source.toolkit.fluxcd.io"
-_VALUES = ("ConfigMap", "Secret")
-_VARIABLE = "${"
 
 Objects = Mapping[ObjectReference, RenderedObject]
 Specs = Mapping[KustomizationId, Mapping[str, Any]]
@@ -98,39 +96,6 @@ def refilled_sources(base: Objects, result: Objects) -> dict[tuple[str, str, str
 def _spec(value: Mapping[str, Any]) -> Mapping[str, Any]:
     spec = value.get("spec")
     return spec if isinstance(spec, Mapping) else {}
-
-
-def changed_values(base: Objects, result: Objects, *, sealed: bool, reads_values: bool) -> frozenset[ObjectReference]:
-    """Name the ConfigMaps and Secrets that are added, removed or changed between two renders.
-
-    ``sealed``: an encrypted file changed; flux masks what it holds, so each Secret may have changed.
-    ``reads_values``: the values that are substituted here changed, so whatever still shows a
-    ``${variable}`` may come out otherwise.
-    """
-    found = set()
-    for reference in base.keys() | result.keys():
-        if reference.kind not in _VALUES or reference.group:
-            continue
-        before, after = base.get(reference), result.get(reference)
-        unseen = (sealed and reference.kind == "Secret") or (
-            reads_values and after is not None and _contains(after.value, _VARIABLE)
-        )
-        if before is None or after is None or before.value != after.value or unseen:
-            found.add(reference)
-    return frozenset(found)
-
-
-def _contains(value: Any, text: str) -> bool:
-    waiting = [value]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, Mapping):
-            waiting.extend(item.values())
-        elif isinstance(item, list):
-            waiting.extend(item)
-        elif isinstance(item, str) and text in item:
-            return True
-    return False
 
 
 def reads(kustomization: Kustomization, changed: Iterable[ObjectReference]) -> tuple[ObjectReference, ...]:

@@ -27,7 +27,7 @@ class Order:
 
 def order_of(known: Iterable[Kustomization], children: Mapping[KustomizationId, Iterable[KustomizationId]]) -> Order:
     """Read ``spec.dependsOn`` of Kustomizations as they will be, and who renders whom."""
-    depends = {one.id: frozenset(_dependencies(one)) - {one.id} for one in known}
+    depends = {one.id: frozenset(dependencies(one)) - {one.id} for one in known}
     parents: dict[KustomizationId, frozenset[KustomizationId]] = {}
     for parent, rendered in children.items():
         for child in rendered:
@@ -36,7 +36,8 @@ def order_of(known: Iterable[Kustomization], children: Mapping[KustomizationId, 
     return Order(depends, parents)
 
 
-def _dependencies(kustomization: Kustomization) -> Iterable[KustomizationId]:
+def dependencies(kustomization: Kustomization) -> Iterable[KustomizationId]:
+    """Name whom ``spec.dependsOn`` names."""
     entries = kustomization.spec.get("dependsOn")
     for entry in entries if isinstance(entries, Sequence) and not isinstance(entries, str) else ():
         found: Mapping[str, Any] = entry if isinstance(entry, Mapping) else {}

@@ -46,6 +46,13 @@ def sealed_changes(paths: Iterable[str], base: Tree, result: Tree) -> tuple[Seal
     return tuple(found)
 
 
+def comes_from(rendered: ObjectReference, in_file: ObjectReference | None) -> bool:
+    """Whether a rendered Secret may come from an encrypted file: kustomize may have put something around its name."""
+    if rendered.kind != "Secret":
+        return False
+    return in_file is None or (in_file.kind == "Secret" and in_file.name in rendered.name)
+
+
 def _of_file(path: str, before: bytes, after: bytes) -> Iterator[SealedChange]:
     try:
         old, new = _parts(path, before), _parts(path, after)

@@ -243,5 +243,7 @@ def _spec_key(kustomization: Kustomization) -> str:
         return dict(value) if isinstance(value, Mapping) else str(value)
 
     return json.dumps(
-        [str(kustomization.id), kustomization.live, dict(kustomization.spec)], sort_keys=True, default=plain
+        [str(kustomization.id), kustomization.live, dict(kustomization.spec), dict(kustomization.given_values)],
+        sort_keys=True,
+        default=plain,
     )

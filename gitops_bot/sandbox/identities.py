@@ -14,7 +14,7 @@ _NAMESPACE = "gitops-bot"
 _CORE = "gitops-bot"
 # The guard first: rights for dry runs are given when it is there. The components are the choices that an
 # operator has; the sample fleet holds Secrets and roles, so both are taken. What runs Pods is left out.
-_FOLDERS = ("guard", "rbac", "components/*")
+_FOLDERS = ("guard", "rbac", "components/diff-*")
 
 
 def manifests_folder() -> Path:

@@ -10,7 +10,7 @@ from gitops_bot.models.kustomizations import Kustomization, KustomizationId, Obj
 from gitops_bot.models.tree import Tree
 from gitops_bot.rules.affected import Candidate, Reason, Surroundings, render_key
 from gitops_bot.rules.closure import closure_of
-from gitops_bot.rules.consequences import changed_values, child_changes, refilled_sources
+from gitops_bot.rules.consequences import child_changes, refilled_sources
 from gitops_bot.rules.feeds import Fed
 from gitops_bot.rules.objects import load_objects
 from gitops_bot.rules.variables import changed_keys, changed_variables, uses
@@ -233,30 +233,15 @@ def config_map(name: str, namespace: str = "flux-system", **data: str) -> dict[s
 
 
 def test_readers_of_a_value_that_changes_are_found_in_its_namespace_only() -> None:
-    changed = changed_values(
-        renders(config_map("vars", a="1"), config_map("same", a="1")),
-        renders(config_map("vars", a="2"), config_map("same", a="1")),
-        sealed=False,
-        reads_values=False,
-    )
-    assert changed == {ObjectReference("ConfigMap", "flux-system", "vars")}
+    changed = {ObjectReference("ConfigMap", "flux-system", "vars")}
     [reader] = around({}).readers(changed, through="flux-system/infra")
     assert reader.id.name == "reader"
     assert reader.because == (
         "ConfigMap/flux-system/vars, whose values it substitutes, changes through flux-system/infra"
     )
-    assert reader.always_compare
+    assert reader.reads_changed_values
     elsewhere = {ObjectReference("ConfigMap", "apps", "vars"), ObjectReference("Secret", "flux-system", "vars")}
     assert around({}).readers(elsewhere) == ()
-
-
-def test_masked_secrets_and_values_that_are_substituted_count_as_changed() -> None:
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "n"}, "data": {"a": "MQ=="}}
-    side = renders(secret, config_map("shows", v="${a}"), config_map("plain", v="a"))
-    assert changed_values(side, side, sealed=False, reads_values=False) == frozenset()
-    assert {one.name for one in changed_values(side, side, sealed=True, reads_values=False)} == {"s"}
-    assert {one.name for one in changed_values(side, side, sealed=False, reads_values=True)} == {"shows"}
-    assert {one.name for one in changed_values(side, {}, sealed=False, reads_values=False)} == {"s", "shows", "plain"}
 
 
 def test_variables_that_change_are_those_that_nothing_later_hides() -> None:
