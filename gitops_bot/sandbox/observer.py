@@ -133,13 +133,21 @@ class Observer:
                 return entries
             page += 1
 
-    async def open_pull_request(self, branch: str, title: str, body: str) -> int:
-        """Open a pull request from a branch of the repository itself and give its number."""
+    async def open_pull_request(self, branch: str, title: str, body: str, *, login: str = "") -> int:
+        """Open a pull request and give its number.
+
+        From a branch of the repository itself; by anybody but its author (``login``) from their fork.
+        """
         answer = await self.call_github(
             "POST",
             f"/repos/{self.repository}/pulls",
-            login=self.author,
-            body={"title": title, "body": body, "head": branch, "base": "main"},
+            login=login or self.author,
+            body={
+                "title": title,
+                "body": body,
+                "head": f"{login}:{branch}" if login and login != self.author else branch,
+                "base": "main",
+            },
         )
         return int(answer["number"])
 

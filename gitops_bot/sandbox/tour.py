@@ -1,14 +1,13 @@
-"""The tour: three pull requests, a comment, an approval, a merge; what was expected beside what was seen.
+"""The tour: pull requests, a comment, an approval, a merge, a release; what was expected beside what was seen.
 
 Seen is what GitHub's API, Slack's history and the API server say. The bot is not asked, and nothing
 of its code is used: a bot that tells something untrue, repeats itself or does nothing fails here.
 """
 
 import asyncio
-import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gitops_bot.sandbox.errors import SandboxError
 from gitops_bot.sandbox.fleet.checkout import Checkout, with_credentials
 from gitops_bot.sandbox.fleet.sample import BY_HAND, change_by_hand
 from gitops_bot.sandbox.kubernetes_api import ApiRefused
 from gitops_bot.sandbox.observer import Observer, SeenMessage, until
+from gitops_bot.sandbox.tour_stories import NEW_NGINX, Story, setting, stories
+from gitops_bot.sandbox.world import CONTRIBUTOR
 
 Say = Callable[[str], None]
 
@@ -28,64 +28,7 @@ _DEPLOYMENT = "/apis/apps/v1/namespaces/podinfo/deployments/podinfo"
 _CONFIG = "/api/v1/namespaces/podinfo/configmaps/podinfo"
 _REFUSED_DEPLOYMENT = "/apis/apps/v1/namespaces/web/deployments/web"
 _SOURCE = "/apis/source.toolkit.fluxcd.io/v1/namespaces/flux-system/gitrepositories/flux-system"
-_IMAGE = "ghcr.io/stefanprodan/podinfo"
-_VERSION = re.compile(rf"{re.escape(_IMAGE)}:(\d+\.\d+)\.(\d+)")
-_SELECTOR = """\
-  selector:
-    matchLabels:
-      app.kubernetes.io/name: {name}
-  template:
-    metadata:
-      labels:
-        app.kubernetes.io/name: {name}
-"""
 _TABLE_WIDTH = 150
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """One pull request of the tour: what it changes, and what people read about it."""
-
-    branch: str
-    title: str
-    body: str
-    files: Mapping[str, tuple[str, str]]
-
-
-_README = Story(
-    "describe-components",
-    "README: say what components are",
-    "No file that a cluster is built from changes.",
-    {"README.md": ("optional parts that an overlay switches on", "optional parts, switched on by overlays")},
-)
-_REFUSED = Story(
-    "rename-web",
-    "Call web by its new name",
-    "The Pods of web are to be found under the name website.",
-    {"apps/base/web/deployment.yaml": (_SELECTOR.format(name="web"), _SELECTOR.format(name="website"))},
-)
-
-
-def _setting(version: str) -> str:
-    return f"PODINFO_CACHE_{version.replace('.', '_')}"
-
-
-def stories(fleet: Path) -> Mapping[str, Story]:
-    """Give the three, by name, for the fleet as it is now: an earlier tour may have moved podinfo on."""
-    found = _VERSION.search((fleet / "apps/base/podinfo/deployment.yaml").read_text(encoding="utf-8"))
-    if found is None:
-        raise SandboxError("the tour is for the sample fleet: there is no podinfo in this one")
-    old, new = f"{found[1]}.{found[2]}", f"{found[1]}.{int(found[2]) + 1}"
-    change = Story(
-        f"podinfo-{new}",
-        f"Update podinfo to {new}",
-        "The release notes promise faster starts. A setting for its cache comes with it.",
-        {
-            "apps/base/podinfo/deployment.yaml": (f"{_IMAGE}:{old}", f"{_IMAGE}:{new}"),
-            "apps/base/podinfo/config.yaml": ("\ndata:\n", f"\ndata:\n  {_setting(new)}: tcp://cache:6379\n"),
-        },
-    )
-    return {"change": change, "readme": _README, "refused": _REFUSED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +64,7 @@ class Tour:
         self._opened = _Opened()
 
     async def open_pull_requests(self) -> Mapping[str, int]:
-        """Wait until the bot is watching, open the three pull requests and give their numbers."""
+        """Wait until the bot is watching, open the pull requests and give their numbers."""
         async with Observer(self._description) as world:
             await self._open(world)
         return self._opened.numbers
@@ -140,6 +83,7 @@ class Tour:
             await self._approve(world, told)
             self._nothing_written(world, before)
             await self._merge(world)
+            await self._release(world)
             await self._still_one_message(world)
         return tuple(self._rows)
 
@@ -165,26 +109,34 @@ class Tour:
             told = await asyncio.to_thread(stories, checkout.folder)
             self._opened.old, self._opened.new = told["change"].files["apps/base/podinfo/deployment.yaml"]
             for name, story in told.items():
-                branch = story.branch + self._suffix
-                self._opened.heads[name] = await asyncio.to_thread(
-                    checkout.change_on_branch, branch, "origin/main", story.files, story.title
-                )
-                self._opened.numbers[name] = await world.open_pull_request(branch, story.title, story.body)
-                self._say(f"{world.author} opens #{self._opened.numbers[name]}: {story.title}")
+                await self._open_one(world, checkout, name, story)
+
+    async def _open_one(self, world: Observer, checkout: Checkout, name: str, story: Story) -> None:
+        branch, login = story.branch + self._suffix, CONTRIBUTOR if story.from_fork else world.author
+        if story.from_fork:
+            fork = await world.call_github("POST", f"/repos/{world.repository}/forks", login=login, body={})
+            url = f"{world.github['git_url']}/{fork['full_name']}.git"
+            address = with_credentials(url, login, world.github["tokens"][login])
+            checkout = replace(checkout, url=address, author=login)
+        self._opened.heads[name] = await asyncio.to_thread(
+            checkout.change_on_branch, branch, "origin/main", story.files, story.title
+        )
+        self._opened.numbers[name] = await world.open_pull_request(branch, story.title, story.body, login=login)
+        self._say(f"{login} opens #{self._opened.numbers[name]}: {story.title}")
 
     async def _tell(self, world: Observer) -> SeenMessage | None:
         """Rows about what the messages say; gives the one about the real change."""
         number = self._opened.numbers["change"]
         old, new = self._versions()
-        words = ("podinfo", "Deployment", old, new, "ConfigMap", _setting(new))
+        words = ("podinfo", "Deployment", old, new, "ConfigMap", setting(new))
         # The drift may stand in a file that follows the message.
         messages = await self._wait_message(world, number, lambda message: message.says(*words, "drift", BY_HAND))
         self._row(f"#{number}, a real change: messages", "1", len(messages), held=len(messages) == 1)
         told = messages[0] if messages else None
         self._row(
             "  says what changes",
-            f"Deployment podinfo, {old} to {new}; ConfigMap, {_setting(new)}",
-            f"{_quote(told, f':{new}')} | {_quote(told, _setting(new))}",
+            f"Deployment podinfo, {old} to {new}; ConfigMap, {setting(new)}",
+            f"{_quote(told, f':{new}')} | {_quote(told, setting(new))}",
             held=told is not None and told.says(*words),
         )
         self._row(
@@ -263,6 +215,30 @@ class Tour:
         named = any(_is_about_approval(message, name) for message in messages for name in who)
         self._row("  the message says who did it", world.reviewer, world.reviewer if named else "nobody", held=named)
 
+    async def _release(self, world: Observer) -> None:
+        """Nothing of a stranger's commit is looked at before somebody lets it run."""
+        number = self._opened.numbers["held"]
+        messages = await self._wait_message(world, number, lambda message: message.says("held", CONTRIBUTOR))
+        message = messages[0] if messages else None
+        said = message is not None and message.says("held", CONTRIBUTOR) and not message.says(f"nginx:{NEW_NGINX}")
+        self._row(f"#{number}, from a fork", f"held, in {CONTRIBUTOR}'s fork", _quote(message, "held"), held=said)
+        offered = sorted(message.buttons) if message else []
+        self._row(
+            "  has buttons",
+            "trust, no approve",
+            ", ".join(offered),
+            held="trust" in offered and "approve" not in offered,
+        )
+        if message is not None:
+            self._say(f"{world.reviewer} presses Run for this commit")
+            await world.click(message, "trust", world.reviewer)
+        change = f"nginx:{NEW_NGINX}"
+        messages = await self._wait_message(world, number, lambda message: message.says(change))
+        seen = messages[0] if messages else None
+        self._row(
+            "Click on run: says what changes", change, _quote(seen, change), held=bool(seen and seen.says(change))
+        )
+
     def _nothing_written(self, world: Observer, before: Mapping[str, Any] | None) -> None:
         after = world.cluster.get(_DEPLOYMENT)
         versions = [str(item["metadata"]["resourceVersion"]) if item else "gone" for item in (before, after)]
@@ -288,16 +264,16 @@ class Tour:
             if deployment is None or config is None:
                 return "gone"
             image = deployment["spec"]["template"]["spec"]["containers"][0]["image"]
-            return f"{image}, {setting}={config['data'].get(setting)}"
+            return f"{image}, {name}={config['data'].get(name)}"
 
-        setting = _setting(self._versions()[1])
-        expected = f"{self._opened.new}, {setting}=tcp://cache:6379"
+        name = setting(self._versions()[1])
+        expected = f"{self._opened.new}, {name}=tcp://cache:6379"
         seen = await until(applied, lambda found: found == expected, seconds=self._patience)
         self._row("After the merge: podinfo in the cluster", expected, seen, held=seen == expected)
 
     async def _still_one_message(self, world: Observer) -> None:
         """Count last, when whatever comes too late or twice is there."""
-        for name, expected in (("change", 1), ("readme", 0), ("refused", 1)):
+        for name, expected in (("change", 1), ("readme", 0), ("refused", 1), ("held", 1)):
             number = self._opened.numbers[name]
             count = len(await world.messages_about(number))
             self._row(f"At the end: messages about #{number} ({name})", str(expected), count, held=count == expected)
@@ -308,7 +284,7 @@ class Tour:
             for name, number in self._opened.numbers.items()
             if name != "change" and await _written(world, number)
         ]
-        self._row("At the end: written on the other two", "nothing", others or "nothing", held=not others)
+        self._row("At the end: written on the others", "nothing", others or "nothing", held=not others)
 
 
 def _why_refused(world: Observer) -> str:

@@ -28,6 +28,8 @@ from gitops_bot.sandbox.state import StateFolder
 from gitops_bot.sandbox.tools.bring import Toolbox
 
 BOT, AUTHOR, REVIEWER, FLUX = "gitops-bot", "alex", "robin", "flux"
+# May read the repository only, so their pull requests come from a fork. Not in Slack.
+CONTRIBUTOR = "sasha"
 CHANNEL = "deployments"
 # Seconds between two looks of the bot at a repository. On GitHub it is 30; nobody wants to wait in a demo.
 _POLL_INTERVAL = 2.0
@@ -180,13 +182,15 @@ class World:
         """Make people and the repository, and give owner and name."""
         owner, name = (sample.OWNER, sample.NAME) if self._wishes.source is None else own_name(self._wishes.source)
         self._made.repository = f"{owner}/{name}"
-        for login in (BOT, AUTHOR, REVIEWER, FLUX):
+        for login in (BOT, AUTHOR, REVIEWER, FLUX, CONTRIBUTOR):
             # Only the bot is to mind the limits; people and Flux set the scene.
             self._made.tokens[login] = self.github.create_user(login, unlimited=login != BOT)
         branch = "main" if self._wishes.source is None else own_branch(self._wishes.source)
         self.github.create_repository(owner, name, private=True, default_branch=branch)
-        for login, permission in ((BOT, "write"), (AUTHOR, "write"), (REVIEWER, "write"), (FLUX, "read")):
-            self.github.grant(owner, name, login, permission)
+        for login in (BOT, AUTHOR, REVIEWER):
+            self.github.grant(owner, name, login, "write")
+        for login in (FLUX, CONTRIBUTOR):
+            self.github.grant(owner, name, login, "read")
         return owner, name
 
     def _push_fleet(self, owner: str, name: str) -> Fleet:

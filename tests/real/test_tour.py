@@ -37,15 +37,24 @@ def failed(rows: list[Row]) -> set[str]:
 async def test_it_holds_with_a_bot_that_is_right(world: dict[str, Any], tmp_path: Path) -> None:
     rows = await play(world, tmp_path, "none", 90)
     assert [row for row in rows if not row.held] == []
-    assert len(rows) == 20
+    assert len(rows) == 24
 
 
 @pytest.mark.parametrize(
     ("fault", "noticed"),
     [
-        ("no-changes", {"says what changes", "counts only that", "gives the API server's reason", "it has the diff"}),
+        (
+            "no-changes",
+            {
+                "says what changes",
+                "counts only that",
+                "gives the API server's reason",
+                "it has the diff",
+                "from a fork",
+            },
+        ),
         ("twice", {"a real change", "refused by the cluster", "At the end"}),
-        ("deaf", {"Click on comment", "Click on approve", "the message says who did it"}),
+        ("deaf", {"Click on comment", "Click on approve", "the message says who did it", "Click on run"}),
         ("talkative", {"At the end"}),
     ],
 )

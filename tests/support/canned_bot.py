@@ -22,7 +22,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 UPDATE = re.compile(r"Update podinfo to (\d+\.\d+)\.(\d+)")
 
 
-def says(title: str) -> str | None:
+def says(title: str, *, released: bool = True) -> str | None:
+    if title == "Update nginx to 1.29.2":
+        return "1 object changes: image nginx:1.29.2" if released else "held: the branch lies in sasha/fleet"
     if title == "Call web by its new name":
         return "blocked: Deployment web, spec.selector: field is immutable"
     found = UPDATE.fullmatch(title)
@@ -50,6 +52,7 @@ class CannedBot:
         # Number to the pull request as GitHub gave it.
         self.known: dict[int, dict[str, Any]] = {}
         self.first = True
+        self.released: set[int] = set()
 
     async def run(self) -> None:
         socket = SocketModeClient(app_token=self.slack["app_token"], web_client=self.web)
@@ -70,7 +73,7 @@ class CannedBot:
         self.first = False
 
     async def tell(self, pull: dict[str, Any]) -> None:
-        said = says(pull["title"])
+        said = says(pull["title"], released=pull["number"] in self.released)
         if said is None and self.fault != "talkative":
             return
         content = self.content(pull, said or "Only documentation changes.")
@@ -81,6 +84,7 @@ class CannedBot:
         said = "no changes" if self.fault == "no-changes" else said
         name = f"{self.repository}#{pull['number']}"
         actions = ["comment", "view"] if "blocked" in said else ["comment", "approve", "view"]
+        actions = ["trust", "view"] if "held" in said else actions
         buttons = [
             {
                 "type": "button",
@@ -102,6 +106,13 @@ class CannedBot:
         said = "no changes" if self.fault == "no-changes" else str(says(pull["title"]))
         if action["action_id"] == "comment":
             await self.api.post(f"/issues/{pull['number']}/comments", json={"body": said})
+        elif action["action_id"] == "trust":
+            self.released.add(pull["number"])
+            where = {
+                "channel": request.payload["container"]["channel_id"],
+                "ts": request.payload["container"]["message_ts"],
+            }
+            await self.web.chat_update(**where, **self.content(pull, said))
         elif action["action_id"] == "approve":
             review = {"event": "APPROVE", "commit_id": pull["head"]["sha"], "body": f"for {person}"}
             (await self.api.post(f"/pulls/{pull['number']}/reviews", json=review)).raise_for_status()

@@ -117,7 +117,9 @@ class ClickWorld:
         """What only this person was told, oldest first."""
         user = self.users[login]
         return [
-            message.text for message in self.slack.workspace.visible(self.channel, user) if message.ephemeral_for == user
+            message.text
+            for message in self.slack.workspace.visible(self.channel, user)
+            if message.ephemeral_for == user
         ]
 
     def shown(self, posted: PostedMessage) -> str:
