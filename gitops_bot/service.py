@@ -29,6 +29,7 @@ from gitops_bot.journeys.one_at_a_time import OneAtATime
 from gitops_bot.journeys.patience import Patience
 from gitops_bot.journeys.poll_repositories import Looks, poll_repositories
 from gitops_bot.journeys.ports import Doors, Eyes
+from gitops_bot.journeys.prove_guards import prove_guards
 from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.journeys.shared_runs import SharedRuns
 from gitops_bot.models.chat import Click
@@ -256,8 +257,8 @@ class Service:
         self._looks = Looks()
         # Ticks that run at this moment.
         self._ticks: set[asyncio.Task[None]] = set()
-        # Clusters in which a write of the diff identity was not refused at the last proof.
-        self._unguarded: set[str] = set()
+        # Whether a guard did not hold when the channel was told last.
+        self._guards_failed = False
 
     def problems(self) -> dict[str, str]:
         """Name what keeps the service from its work; empty when it is ready."""
@@ -269,8 +270,9 @@ class Service:
             found["poll"] = f"the last look was at {self._last_poll.isoformat()}"
         if self._looks.blind:
             found |= self._looks.failed
-        for name in sorted(self._unguarded):
-            found[f"guard of {name}"] = "a write of the diff identity is not refused: apply config/guard"
+        for cluster in self._doors.clusters:
+            if reason := cluster.guard_problem:
+                found[f"guard of {cluster.name}"] = f"apply config/guard: {reason}"
         if not self._slack.connected:
             found["slack"] = "no open socket: clicks do not arrive"
         if problem := self._slack.channel_problem:
@@ -283,6 +285,9 @@ class Service:
         self._looks = await poll_repositories(self._doors)
         self._last_poll = _now()
         await self._keep_validators()
+        # One that a review found broken is told now, one that was mended is found mended: not in an hour.
+        if self._guards_failed or any(cluster.guard_problem for cluster in self._doors.clusters):
+            await self.prove_guards()
 
     async def _keep_validators(self) -> None:
         """Let a restart go on with GitHub's ETags, so that it costs nothing of the rate limit."""
@@ -293,9 +298,8 @@ class Service:
 
     async def prove_guards(self) -> None:
         """Prove anew that writes of the *diff* identity are refused."""
-        for cluster in self._doors.clusters:
-            proved = await cluster.guard_is_proved()
-            (self._unguarded.discard if proved else self._unguarded.add)(cluster.name)
+        await prove_guards(self._doors)
+        self._guards_failed = any(cluster.guard_problem for cluster in self._doors.clusters)
 
     async def forget(self) -> None:
         """Delete what is older than the retention."""

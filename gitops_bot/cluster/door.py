@@ -17,6 +17,7 @@ from gitops_bot.cluster.guard import guard_failure
 from gitops_bot.cluster.line import Line
 from gitops_bot.config import ClusterSettings, NetworkSettings
 from gitops_bot.errors import ClusterError, ClusterRefused, ClusterUnavailable, SettingsError
+from gitops_bot.models.checks import GuardState
 from gitops_bot.models.kustomizations import ClusterCredentials, ClusterSnapshot, ObjectReference
 from gitops_bot.models.rights import Granted, Right, ServedKinds
 
@@ -44,7 +45,8 @@ def _is_name(text: str) -> bool:
 
 @dataclass(frozen=True)
 class _Proof:
-    holds: bool
+    # Why it does not hold; "" when it does.
+    failure: str
     at: datetime
 
 
@@ -139,18 +141,25 @@ class ClusterDoor:
             return known
 
     async def guard_is_proved(self) -> bool:
-        """Tell whether a real write of the *diff* identity is refused by the guard, as of a minute ago at most.
+        """Tell whether flux may run: `guard` holds, or the operator accepts that it does not."""
+        return (await self.guard()).may_run
 
-        True too where the operator accepts unguarded writes, and where flux runs with the
-        caller's own rights; the metric tells what is the case.
-        """
+    async def guard(self) -> GuardState:
+        """Tell whether a real write of the *diff* identity is refused by the guard, as of a minute ago at most."""
         if self._as_myself:
-            return True
+            return GuardState(proved=False, reason="flux runs with your own rights", accepted=True)
         async with self._proving:
             proof = self._proof
-            if proof is None or not proof.holds or self._clock() - proof.at > _PROOF_HOLDS:
+            if proof is None or proof.failure or self._clock() - proof.at > _PROOF_HOLDS:
                 self._proof = proof = await self._prove()
-        return proof.holds or self._settings.accept_unguarded_writes
+        return GuardState(not proof.failure, proof.failure, self._settings.accept_unguarded_writes)
+
+    @property
+    def guard_problem(self) -> str:
+        """Why flux did not run at the last proof; "" when it may, and before the first proof."""
+        if self._proof is None or self._settings.accept_unguarded_writes:
+            return ""
+        return self._proof.failure
 
     async def live_object(self, api_version: str, reference: ObjectReference) -> Mapping[str, Any] | None:
         """Read one object with its managedFields as the *diff* identity; None when there is none.
@@ -280,8 +289,9 @@ class ClusterDoor:
             failure = f"there is no namespace {namespace}"
         telemetry.guard_proved.labels(self.name).set(0 if failure else 1)
         if failure:
-            log.error("the guard is not proved: flux does not run", cluster=self.name, reason=failure)
-        return _Proof(not failure, self._clock())
+            runs = self._settings.accept_unguarded_writes
+            log.error("the guard is not proved", cluster=self.name, reason=failure, flux_runs_all_the_same=runs)
+        return _Proof(failure, self._clock())
 
     async def _path_of(self, connection: Connection, api_version: str, reference: ObjectReference) -> str:
         """Give the address of an object; NotFoundError when the cluster does not know its kind.

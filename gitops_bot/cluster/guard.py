@@ -5,7 +5,7 @@ makes them safe is the ValidatingAdmissionPolicy of config/guard. It takes effec
 created, and anybody with the right to do so may delete it: so it is believed only while it is seen to work.
 """
 
-from gitops_bot.cluster.connection import AlreadyThereError, Connection, WriteDeniedError
+from gitops_bot.cluster.connection import AlreadyThereError, Connection, NotFoundError, WriteDeniedError
 from gitops_bot.errors import ClusterRefused
 
 # Stands in config/guard/policy.yaml as the policy's message: whoever refuses in these words is the guard.
@@ -19,6 +19,9 @@ async def guard_failure(diff: Connection, namespace: str) -> str:
 
     Raises ClusterUnavailable when there was no answer: nothing is known then.
     """
+    if not await _has_policies(diff):
+        # A write would only leave something behind.
+        return "this cluster has no ValidatingAdmissionPolicy: Kubernetes 1.30 and later have it"
     canary = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -36,3 +39,14 @@ async def guard_failure(diff: Connection, namespace: str) -> str:
     except AlreadyThereError:
         return f"the write was not refused, and met ConfigMap {namespace}/{CANARY} of an earlier one: delete it"
     return f"the write was accepted: ConfigMap {namespace}/{CANARY} exists now; delete it"
+
+
+async def _has_policies(diff: Connection) -> bool:
+    """Whether the API server serves the policies in the version that is on by default."""
+    try:
+        served = await diff.get("/apis/admissionregistration.k8s.io/v1")
+    except NotFoundError:
+        return False
+    except ClusterRefused:
+        return True  # Not everybody may look; the write will tell.
+    return any(resource.get("name") == "validatingadmissionpolicies" for resource in served.get("resources") or ())

@@ -6,7 +6,7 @@ from typing import Protocol
 from gitops_bot.errors import GitopsBotError
 from gitops_bot.journeys.ports import Cluster, Eyes
 from gitops_bot.models.chat import ChannelFacts, ChatIdentity
-from gitops_bot.models.checks import Check, CheckState
+from gitops_bot.models.checks import Check, CheckState, GuardState, RunnerFacts
 from gitops_bot.models.kustomizations import ClusterSnapshot
 from gitops_bot.models.pull_requests import Repository
 from gitops_bot.rules import affected
@@ -37,8 +37,8 @@ async def check_installation(
     eyes: Eyes, chat: CheckedChat | None, *, channel: str, allow_shared_channels: bool, people: Mapping[str, str]
 ) -> AsyncIterator[Check]:
     """Yield one result after the other, each as soon as it is known. Never raises for what is wrong outside."""
-    # Opening the eyes has tried it: a missing or old program is refused there.
-    yield Check("flux", CheckState.GOOD, "new enough")
+    async for check in _check_runner(eyes):
+        yield check
     snapshots = []
     for cluster in eyes.clusters:
         snapshot = None
@@ -70,16 +70,66 @@ async def _check_cluster(eyes: Eyes, cluster: Cluster, snapshot: ClusterSnapshot
         yield Check(name, CheckState.WARNING, f"{len(kustomizations)} cannot be reviewed: {reason}: {names}")
     try:
         await cluster.diff_credentials()
-        proved = await cluster.guard_is_proved()
+        guard = await cluster.guard()
     except GitopsBotError as error:
         yield _bad(f"{name}: diff identity", error)
         return
-    yield Check(
-        f"{name}: guard",
-        CheckState.GOOD if proved else CheckState.BAD,
-        "writes of the diff identity are refused" if proved else "a write of the diff identity was not refused",
-        "" if proved else "Apply config/guard to this cluster; nothing is compared before.",
+    yield judge_guard(cluster.name, guard)
+
+
+def judge_guard(cluster: str, guard: GuardState) -> Check:
+    """Say what is known of the fence around the *diff* identity; accepted is not the same as proved."""
+    name = f"cluster {cluster}: guard"
+    if guard.proved:
+        return Check(name, CheckState.GOOD, "writes of the diff identity are refused")
+    if guard.accepted:
+        return Check(
+            name,
+            CheckState.WARNING,
+            f"nothing keeps flux from writing: {guard.reason}",
+            "clusters.accept_unguarded_writes accepts that. Better: Kubernetes 1.30 or later, with config/guard.",
+        )
+    return Check(
+        name,
+        CheckState.BAD,
+        f"writes of the diff identity are not refused: {guard.reason}",
+        "Apply config/guard to this cluster; nothing is compared before. Where Kubernetes is too old for it, "
+        "clusters.accept_unguarded_writes accepts the risk.",
     )
+
+
+async def _check_runner(eyes: Eyes) -> AsyncIterator[Check]:
+    try:
+        facts = await eyes.flux.about_runner()
+    except GitopsBotError as error:
+        yield _bad("runner", error)
+        return
+    for check in judge_runner(facts):
+        yield check
+
+
+def judge_runner(facts: RunnerFacts) -> list[Check]:
+    """Say where the runner is, which flux it has, and what it is not kept from."""
+    checks = [Check("runner", CheckState.GOOD, f"{facts.where}, flux {facts.flux_version}")]
+    if not facts.own_network:
+        checks.append(
+            Check(
+                "runner: network",
+                CheckState.WARNING,
+                "it shares its network with the bot: a NetworkPolicy selects Pods, not containers or processes",
+                "In a cluster, give it a Pod of its own: config/runner.",
+            )
+        )
+    if not facts.landlock:
+        checks.append(
+            Check(
+                "runner: kernel",
+                CheckState.WARNING,
+                "without Landlock nothing in the kernel keeps flux from other files and ports",
+                "Linux 6.7 or later has all of it, if it is switched on (lsm=landlock,…).",
+            )
+        )
+    return checks
 
 
 async def _check_github(

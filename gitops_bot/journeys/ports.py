@@ -17,6 +17,7 @@ from gitops_bot.journeys.patience import Patience
 from gitops_bot.journeys.shared_runs import SharedRuns
 from gitops_bot.models.changes import FluxOutcome
 from gitops_bot.models.chat import ChatFile, ChatIdentity, ChatMessage, ChatPerson, Click, PostedMessage
+from gitops_bot.models.checks import GuardState, RunnerFacts
 from gitops_bot.models.kustomizations import ClusterCredentials, ClusterSnapshot, Kustomization, ObjectReference
 from gitops_bot.models.pull_requests import (
     Comment,
@@ -170,7 +171,16 @@ class Cluster(Protocol):
         ...
 
     async def guard_is_proved(self) -> bool:
-        """Whether a real write of the *diff* identity is refused by the guard; proved at start and every hour."""
+        """Whether flux may run: a real write of the *diff* identity is refused, or the operator accepts it."""
+        ...
+
+    async def guard(self) -> GuardState:
+        """What is known of the guard, as of a minute ago at most; one that does not hold is tried anew."""
+        ...
+
+    @property
+    def guard_problem(self) -> str:
+        """Why flux did not run at the last proof; "" when it may, and before the first proof."""
         ...
 
 
@@ -209,6 +219,10 @@ class Flux(Protocol):
         self, credentials: ClusterCredentials, trees: Mapping[str, Tree]
     ) -> AbstractAsyncContextManager[FluxSession]:
         """Open a cage with these trees, by the names that ``build`` and ``diff`` will use."""
+        ...
+
+    async def about_runner(self) -> RunnerFacts:
+        """Where the runner is and what it has; RunnerError when it does not answer."""
         ...
 
 

@@ -24,6 +24,23 @@ class Check:
 
 
 @dataclass(frozen=True)
+class GuardState:
+    """What is known of the fence around the *diff* identity of one cluster."""
+
+    # A real write of it was refused by the guard.
+    proved: bool
+    # Why it is not proved; "" when it is.
+    reason: str = ""
+    # The operator accepts, by the name of the cluster, that flux runs all the same.
+    accepted: bool = False
+
+    @property
+    def may_run(self) -> bool:
+        """Whether flux may be given this identity."""
+        return self.proved or self.accepted
+
+
+@dataclass(frozen=True)
 class RunnerFacts:
     """The runner as it is now."""
 

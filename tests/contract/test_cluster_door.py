@@ -505,3 +505,30 @@ async def test_keys_of_a_kubeconfig_lie_in_no_file_afterwards(tmp_path: Path, mo
             left = files_in(tmp_path) - {kubeconfig}
             await opened.close()
             assert left == set()
+
+
+# The guard where there can be none
+
+
+async def test_a_cluster_without_admission_policies_is_refused_unless_it_is_accepted_by_name(
+    server: ApiServer, door: ClusterDoor, tmp_path: Path
+) -> None:
+    """As Kubernetes 1.29 answers; nothing is written there just to see that it can be."""
+    resources = [{"name": "validatingwebhookconfigurations", "kind": "ValidatingWebhookConfiguration"}]
+    server.answers["/apis/admissionregistration.k8s.io/v1"] = text(
+        json.dumps({"resources": resources}), media="application/json"
+    )
+    guard = await door.guard()
+    assert (guard.proved, guard.may_run) == (False, False)
+    assert "Kubernetes 1.30" in guard.reason
+    assert door.guard_problem == guard.reason
+    assert not await door.guard_is_proved()
+    settings = ClusterSettings(
+        name="old", kubeconfig=write_kubeconfig(tmp_path, server.url), accept_unguarded_writes=True
+    )
+    async with ClusterDoor(settings, NetworkSettings()) as accepted:
+        guard = await accepted.guard()
+        assert (guard.proved, guard.may_run) == (False, True)
+        assert await accepted.guard_is_proved()
+        assert accepted.guard_problem == ""
+    assert [method for method, path, _, _ in server.requests if path.endswith("/configmaps")] == []
