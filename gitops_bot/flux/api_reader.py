@@ -52,9 +52,16 @@ class ApiReader:
         self._known: dict[tuple[str, str], asyncio.Task[Mapping[str, Any] | None]] = {}
         self._room = asyncio.Semaphore(_AT_ONCE)
 
-    async def get(self, path: str, accept: str = "application/json") -> Mapping[str, Any] | None:
-        """Read one object; None when there is none. NotReadableError, ApiUnreachableError."""
+    async def get(
+        self, path: str, accept: str = "application/json", *, fresh: bool = False
+    ) -> Mapping[str, Any] | None:
+        """Read one object; None when there is none. NotReadableError, ApiUnreachableError.
+
+        ``fresh``: as it is now, whatever this session has seen of it before.
+        """
         key = (path, accept)
+        if fresh:
+            self._known.pop(key, None)
         if key not in self._known:
             self._known[key] = asyncio.create_task(self._request(path, accept), name=f"reader of {path}")
         try:

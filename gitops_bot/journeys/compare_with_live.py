@@ -1,10 +1,11 @@
 """Compare what was rendered with the live cluster, and say where each difference comes from."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import reduce
+from itertools import islice
 
 from gitops_bot.journeys.applied_trees import AppliedTrees
 from gitops_bot.journeys.ports import Cluster, Eyes, FluxSession, LiveObjects
@@ -14,8 +15,11 @@ from gitops_bot.journeys.render_candidates import Rendered
 from gitops_bot.models.changes import FluxOutcome, OutcomeStatus
 from gitops_bot.models.kustomizations import Kustomization, ObjectReference
 from gitops_bot.models.reports import Finding, KustomizationReport, RowState, Severity
+from gitops_bot.rules.changes import parse_diff
 from gitops_bot.rules.compare import Arriving, ComparisonInputs, Side, arriving_from, kustomization_report, moves
-from gitops_bot.rules.objects import UnreadableRenderError, load_objects
+from gitops_bot.rules.looks import ungrouped
+from gitops_bot.rules.marks import mark_of_all, moved_between
+from gitops_bot.rules.objects import RenderedObject, UnreadableRenderError, load_objects
 from gitops_bot.rules.rights import without_told
 from gitops_bot.rules.risk import RiskPolicy, with_risks
 
@@ -26,6 +30,8 @@ _UNKNOWN = Side(FluxOutcome(OutcomeStatus.FAILED))
 # Objects of one Kustomization that are read one by one for who owns their fields; beyond that it would
 # take longer than the diff itself.
 _MOST_LIVE_OBJECTS = 200
+# Looks at a Kustomization whose objects move while it is looked at.
+_TRIES = 2
 
 
 async def compare_with_live(
@@ -65,21 +71,16 @@ async def _row(
         return _not_analysed(one)
     if not one.differs:
         return KustomizationReport(candidate.id, candidate.either.path, RowState.UNCHANGED, candidate.because)
-    base, result, before, by_live_spec, (live, absent) = await asyncio.gather(
-        _base_side(eyes, cage, one, clearance),
-        _side(cage, candidate.result, candidate.result_tree, one.result, clearance),
-        _applied_side(cage, one, applied, clearance),
-        _side(cage, candidate.base, candidate.result_tree, one.result_by_live_spec, clearance),
-        _live_objects(cage, one),
-    )
+    versions = await asyncio.to_thread(_versions, one)
+    sides, (live, absent), moved = await _settled(eyes, cage, one, applied, clearance, versions)
     known = candidate.base if candidate.base is not None else candidate.either
     inputs = ComparisonInputs(
         kustomization=known,
-        base=base,
-        result=result,
-        applied=before,
+        base=sides.base,
+        result=sides.result,
+        applied=sides.applied,
         rendered=candidate.result if candidate.spec_changed else None,
-        result_by_live_spec=by_live_spec,
+        result_by_live_spec=sides.by_live_spec,
         live_objects=live,
         absent=absent,
         arriving=arriving,
@@ -88,7 +89,11 @@ async def _row(
     )
     # Thousands of objects take seconds to read and compare: not on the event loop.
     report = await asyncio.to_thread(_report, inputs, eyes.risk)
-    return replace(report, findings=(*without_told(report.findings, clearance.findings), *_not_followed(one)))
+    return replace(
+        report,
+        findings=(*without_told(report.findings, clearance.findings), *_not_followed(one)),
+        notes=(*report.notes, *_what_was_not_seen(moved, versions)),
+    )
 
 
 def _report(inputs: ComparisonInputs, policy: RiskPolicy) -> KustomizationReport:
@@ -104,6 +109,56 @@ def _not_followed(one: Rendered) -> tuple[Finding, ...]:
     )
 
 
+@dataclass(frozen=True)
+class _Sides:
+    """Everything that flux said of one Kustomization."""
+
+    base: Side | None
+    result: Side | None
+    applied: Side | None
+    by_live_spec: Side | None
+
+
+async def _settled(
+    eyes: Eyes,
+    cage: FluxSession,
+    one: Rendered,
+    applied: AppliedTrees,
+    clearance: Clearance,
+    versions: Mapping[ObjectReference, str],
+) -> tuple[_Sides, LiveObjects, tuple[ObjectReference, ...]]:
+    """Look until no object has moved between the diffs, which come one after the other; name those that still do.
+
+    What moves in between would look like somebody's change.
+    """
+    for left in reversed(range(_TRIES)):
+        seen = await _live_objects(cage, one, versions)
+        sides = await _sides(eyes, cage, one, applied, clearance, seen)
+        now, gone = await _live_objects(cage, one, await asyncio.to_thread(_concerned, versions, sides))
+        moved = moved_between(seen[0], now, (now.keys() | gone) & (seen[0].keys() | seen[1]))
+        if not moved or not left:
+            break
+    return sides, seen, moved
+
+
+async def _sides(
+    eyes: Eyes,
+    cage: FluxSession,
+    one: Rendered,
+    applied: AppliedTrees,
+    clearance: Clearance,
+    seen: LiveObjects,
+) -> _Sides:
+    candidate = one.candidate
+    base, result, before, by_live_spec = await asyncio.gather(
+        _base_side(eyes, cage, one, clearance, seen),
+        _side(cage, candidate.result, candidate.result_tree, one.result, clearance),
+        _applied_side(cage, one, applied, clearance),
+        _side(cage, candidate.base, candidate.result_tree, one.result_by_live_spec, clearance),
+    )
+    return _Sides(base, result, before, by_live_spec)
+
+
 async def _side(
     cage: FluxSession, kustomization: Kustomization | None, tree: str, build: FluxOutcome | None, clearance: Clearance
 ) -> Side | None:
@@ -113,14 +168,17 @@ async def _side(
     return Side(build, diff, clearance.left_out)
 
 
-async def _base_side(eyes: Eyes, cage: FluxSession, one: Rendered, clearance: Clearance) -> Side | None:
-    """The base's diff is the same for all pull requests: it is shared for a short time."""
+async def _base_side(
+    eyes: Eyes, cage: FluxSession, one: Rendered, clearance: Clearance, seen: LiveObjects
+) -> Side | None:
+    """The base's diff is the same for all pull requests: it is shared for a short time, while nothing moves."""
     base, kustomization, tree = one.base, one.candidate.base, one.candidate.base_tree
     if kustomization is None or base is None:
         return None
     if not base.usable:
         return Side(base)
-    revision = f"{kustomization.generation} {kustomization.applied_revision} {sorted(clearance.left_out)}"
+    stands = await asyncio.to_thread(lambda: mark_of_all(*seen, _objects(base).keys()))
+    revision = f"{kustomization.generation} {kustomization.applied_revision} {sorted(clearance.left_out)} {stands}"
     diff = await eyes.shared.get(
         f"diff {kustomization.id.cluster} {kustomization.id} {revision} {hash(base.text)}",
         lambda: cage.diff(kustomization, tree, left_out=clearance.left_out),
@@ -147,24 +205,45 @@ async def _applied_side(cage: FluxSession, one: Rendered, applied: AppliedTrees,
     return Side(build, await cage.diff(kustomization, tree, left_out=clearance.left_out), clearance.left_out)
 
 
-async def _live_objects(cage: FluxSession, one: Rendered) -> LiveObjects:
+async def _live_objects(cage: FluxSession, one: Rendered, wanted: Mapping[ObjectReference, str]) -> LiveObjects:
     """Who owns which field of the objects concerned, as far as it can be read: it costs exactness, not the report."""
-    versions = await asyncio.to_thread(_versions, one)
-    if not versions or len(versions) > _MOST_LIVE_OBJECTS:
-        return {}, frozenset()
-    return await cage.live_objects(one.candidate.either, versions)
+    bounded = dict(islice(wanted.items(), _MOST_LIVE_OBJECTS))
+    return await cage.live_objects(one.candidate.either, bounded) if bounded else ({}, frozenset())
 
 
 def _versions(one: Rendered) -> dict[ObjectReference, str]:
-    """Give the apiVersion of every object that either side renders."""
-    versions: dict[ObjectReference, str] = {}
-    for side in (one.base, one.result):
-        try:
-            objects = load_objects(side.text) if side and side.usable else {}
-        except UnreadableRenderError:
-            continue  # The comparison says so.
-        versions |= {reference: str(found.value.get("apiVersion")) for reference, found in objects.items()}
-    return versions
+    """Give the apiVersion of every object that either side renders, those that differ first."""
+    base, result = _objects(one.base), _objects(one.result)
+    versions = {
+        reference: str(found.value.get("apiVersion"))
+        for objects in (base, result)
+        for reference, found in objects.items()
+    }
+    differ = [reference for reference in versions if base.get(reference) != result.get(reference)]
+    return {reference: versions[reference] for reference in dict.fromkeys((*differ, *versions))}
+
+
+def _objects(build: FluxOutcome | None) -> Mapping[ObjectReference, RenderedObject]:
+    try:
+        return load_objects(build.text) if build and build.usable else {}
+    except UnreadableRenderError:
+        return {}  # The comparison says so.
+
+
+def _concerned(versions: Mapping[ObjectReference, str], sides: _Sides) -> dict[ObjectReference, str]:
+    """Give the objects of which any of the diffs says something."""
+    diffs = [side.diff.text for side in (sides.base, sides.result, sides.applied) if side and side.diff]
+    named = {item.subject for text in diffs for item in parse_diff(text).objects}
+    return {reference: version for reference, version in versions.items() if ungrouped(reference) in named}
+
+
+def _what_was_not_seen(moved: Sequence[ObjectReference], versions: Mapping[ObjectReference, str]) -> Iterator[str]:
+    if moved:
+        names = ", ".join(map(str, moved[:3])) + (f" and {len(moved) - 3} more" if moved[3:] else "")
+        yield f"{names} changed while this was looked at, twice; look again to be sure where a change comes from"
+    if len(versions) > _MOST_LIVE_OBJECTS:
+        rest = len(versions) - _MOST_LIVE_OBJECTS
+        yield f"{rest} of {len(versions)} objects were not read: what kubectl left on them goes without being shown"
 
 
 def _not_analysed(one: Rendered) -> KustomizationReport:

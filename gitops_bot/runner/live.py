@@ -55,4 +55,4 @@ async def _read(reader: ApiReader, version: str, reference: ObjectReference) -> 
         raise NotReadableError("no such namespace")
     where = f"/namespaces/{reference.namespace}" if namespaced else ""
     accept = _METADATA_ONLY if reference.kind == "Secret" else _EVERYTHING
-    return await reader.get(f"{base}{where}/{plural}/{reference.name}", accept)
+    return await reader.get(f"{base}{where}/{plural}/{reference.name}", accept, fresh=True)
