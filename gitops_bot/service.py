@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -27,6 +27,7 @@ from gitops_bot.journeys.find_affected import find_affected_in_clone
 from gitops_bot.journeys.kept_looks import KeptLooks
 from gitops_bot.journeys.one_at_a_time import OneAtATime
 from gitops_bot.journeys.patience import Patience
+from gitops_bot.journeys.plan_rights import Differences, compare_rights, plan_for
 from gitops_bot.journeys.poll_repositories import Looks, poll_repositories
 from gitops_bot.journeys.ports import Doors, Eyes
 from gitops_bot.journeys.prove_guards import prove_guards
@@ -42,6 +43,7 @@ from gitops_bot.queue import InProcessQueue
 from gitops_bot.rules.affected import AffectedKustomization, ArtifactOrigin
 from gitops_bot.rules.decisions import DecisionPolicy
 from gitops_bot.rules.fleet import Fleet
+from gitops_bot.rules.fleet_rights import Choices, RightsPlan
 from gitops_bot.rules.noise import FieldRule, NoisePolicy
 from gitops_bot.rules.risk import RiskPolicy
 from gitops_bot.rules.statuses import StatusPolicy
@@ -141,6 +143,33 @@ async def read_audit_trail(settings: Settings) -> tuple[tuple[AuditEntry, ...], 
     store = await open_store(settings.database_url, audit_anchors=settings.audit_anchors)
     try:
         return await store.audit.entries(), await store.audit.anchors()
+    finally:
+        await store.close()
+
+
+async def plan_rights(
+    settings: Settings, names: Collection[str], choices: Choices, *, compare: bool
+) -> AsyncIterator[tuple[RightsPlan, Differences | None]]:
+    """Plan the rights of the *diff* identity, cluster by cluster: ``gitops-bot rbac``."""
+    unknown = sorted(set(names) - {cluster.name for cluster in settings.clusters})
+    if unknown:
+        known = ", ".join(cluster.name for cluster in settings.clusters)
+        raise SettingsError(f"--cluster {unknown[0]}: the settings name no such cluster. They name: {known}.")
+    reports = await _shown_reports(settings)
+    async with open_eyes(settings) as eyes:
+        for cluster in eyes.clusters:
+            if not names or cluster.name in names:
+                plan = await plan_for(eyes, cluster, reports, choices)
+                yield plan, await compare_rights(cluster, plan) if compare else None
+
+
+async def _shown_reports(settings: Settings) -> tuple[Report, ...]:
+    """What the service has found out; nothing where it has not run yet."""
+    if settings.store.url is None and not (settings.store.folder / "gitops-bot.sqlite").exists():
+        return ()
+    store = await open_store(settings.database_url, audit_anchors=settings.audit_anchors)
+    try:
+        return await store.shown_reports()
     finally:
         await store.close()
 

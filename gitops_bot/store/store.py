@@ -158,6 +158,16 @@ class Store:
         row = await self._first(tables.reports, tables.reports.c.id == report_id)
         return StoredReport(row.id, _REPORT.validate_python(row.content)) if row else None
 
+    async def shown_reports(self) -> tuple[Report, ...]:
+        """The newest report of every open pull request."""
+        reports, pulls = tables.reports, tables.pull_requests
+        shown = select(pulls.c.report_id).where(pulls.c.open)
+        async with self._transaction() as connection:
+            rows = await connection.execute(
+                select(reports.c.content).where(reports.c.id.in_(shown)).order_by(reports.c.id)
+            )
+        return tuple(_REPORT.validate_python(row.content) for row in rows)
+
     # Effects
 
     async def effect(self, kind: str, target: str) -> Effect | None:
