@@ -57,11 +57,8 @@ async def test_a_chart_of_another_version_is_not_rendered_and_both_are_named(sta
     row = row_of(found, "apps")
     assert found.verdict is Verdict.CHANGES
     (change,) = row.changes
-    assert next((one.path, one.before, one.after) for one in change.fields) == (
-        "spec.chart.spec.version",
-        "6.1.0",
-        "6.2.0",
-    )
+    fields = {(one.path, one.before, one.after) for one in change.fields}
+    assert ("spec.chart.spec.version", "6.1.0", "6.2.0") in fields
     (content,) = row.contents
     source = ObjectReference("HelmRepository", here, "podinfo")
     assert content.what == ("spec.chart.spec.version", "spec.values")

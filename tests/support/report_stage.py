@@ -125,6 +125,28 @@ class ReportStage:
             for document in kustomizations:
                 self.applied(document["metadata"]["name"])
 
+    def merge(self, files: Files, *names: str) -> None:
+        """Let the controllers apply other files, and wait for these Kustomizations."""
+        self.source("GitRepository", "fleet", files, url=self.url, ref={"branch": "main"})
+        for name in names:
+            self.applied(name)
+
+    def again(self, *names: str) -> None:
+        """Let an interval pass for these Kustomizations: ask the controller to look again, and wait until it did."""
+        mark = f"look {next(_NUMBERS)}"
+        for name in names:
+            path = f"{_KUSTOMIZE}/namespaces/{self.namespace}/kustomizations/{name}"
+            note = {"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": mark}}}
+            self.cluster.api.patch(path, note, manager="flux")
+        for name in names:
+            wait_for(
+                lambda name=name: (
+                    (self.live("Kustomization", name) or {})["status"].get("lastHandledReconcileAt") == mark
+                ),
+                f"{name} is looked at again",
+            )
+            self.applied(name)
+
     def applied(self, name: str) -> None:
         """Wait until a Kustomization is at the source's revision."""
         said = ""
