@@ -58,6 +58,9 @@ class Severity(StrEnum):
     CRITICAL = "critical"
 
 
+SEVERITIES_BY_WEIGHT = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
+
+
 @dataclass(frozen=True)
 class Finding:
     """Something a person should know: the cluster's refusal, a risk, a thing not looked at.
@@ -161,6 +164,14 @@ class Report:
         """The verdict that matters most among the clusters."""
         found = {cluster.verdict for cluster in self.clusters}
         return next((verdict for verdict in VERDICTS_BY_WEIGHT if verdict in found), Verdict.NO_EFFECT)
+
+    @property
+    def highest_risk(self) -> Severity | None:
+        """The gravest risk, wherever it is; None when no rule speaks, which is no proof of safety."""
+        told = [finding for cluster in self.clusters for finding in cluster.findings]
+        told += [finding for cluster in self.clusters for row in cluster.rows for finding in row.findings]
+        found = {finding.severity for finding in told if finding.risk}
+        return next((severity for severity in SEVERITIES_BY_WEIGHT if severity in found), None)
 
     @property
     def complete_without_a_person(self) -> bool:

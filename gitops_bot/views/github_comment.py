@@ -12,7 +12,8 @@ from gitops_bot.rules.cleaning import clean
 from gitops_bot.rules.rbac_rules import text_to_paste
 from gitops_bot.views.content_links import links_of
 from gitops_bot.views.lines import Line, Mark, Measure, Shown, foreign_changes, object_lines, own_changes
-from gitops_bot.views.summary import Group, groups, headline, remarks, row_sign, sentence, sign, tally, tally_row
+from gitops_bot.views.risks import risk_groups, risk_lines, risk_title, without_risks
+from gitops_bot.views.summary import Group, groups, headline, remarks, row_sentence, row_sign, sign, tally, tally_row
 from gitops_bot.views.text import and_more, code_span, fence, fence_length, short_commit, shorten, shorten_line, size
 from gitops_bot.views.words import ROW_STATES, SEVERITIES, as_of, join, plural, verdict_words
 
@@ -20,6 +21,9 @@ from gitops_bot.views.words import ROW_STATES, SEVERITIES, as_of, join, plural, 
 LIMIT = 65_536
 _MEASURE = Measure(value_lines=60, width=400)
 _FINDINGS = 10
+_RISKS = 15
+_RISK_CHARACTERS = 500
+_RISK_PLACES = 8
 _FINDING_CHARACTERS = 800
 _DETAIL_CHARACTERS = 2_000
 _RULES_CHARACTERS = 2_000
@@ -60,7 +64,7 @@ def comment(report: Report, *, marker: str) -> str:
         _facts(report),
         " ".join([verdict_words(report.verdict, len(report.clusters)), *remarks(counts)]),
     ]
-    parts += _clusters(report.clusters)
+    parts += [*_risks(report), *_clusters(report.clusters)]
     room = LIMIT - _RESERVE - sum(size(part) + 2 for part in parts)
     found = groups(report)
     for number, group in enumerate(found):
@@ -75,7 +79,7 @@ def comment(report: Report, *, marker: str) -> str:
 
 def approval_body(report: Report, *, person: str, marker: str) -> str:
     """Write the body of a review: who approves which commit on the strength of what."""
-    said = headline(report.verdict, tally(report.clusters))
+    said = "; ".join(filter(None, [headline(report.verdict, tally(report.clusters)), risk_title(risk_groups(report))]))
     return (
         f"Approved by {code_span(person, 'somebody')} in Slack, for exactly {report.pull_request.head_sha}.\n\n"
         f"What was shown: {said}, {as_of(report.looked_at)}.\n\n"
@@ -101,6 +105,13 @@ def _facts(report: Report) -> str:
     )
 
 
+def _risks(report: Report) -> list[str]:
+    """Give what a person must not miss, before everything else."""
+    found = risk_groups(report)
+    lines = risk_lines(found, most=_RISKS, width=_RISK_CHARACTERS, places=_RISK_PLACES)
+    return [f"**{risk_title(found)}**", fence("\n".join(lines))] if found else []
+
+
 def _clusters(clusters: Sequence[ClusterReport]) -> list[str]:
     """Give a line for each cluster when there are several, and the findings of clusters as a whole."""
     parts = []
@@ -114,9 +125,9 @@ def _clusters(clusters: Sequence[ClusterReport]) -> list[str]:
         rows += [f"| {plural(rest, 'more cluster')} | |"] if rest else []
         parts.append("\n".join(["| cluster | |", "|---|---|", *rows]))
     return parts + [
-        f"**Cluster `{cluster.cluster}`**\n\n{_findings(cluster.findings)}"
+        f"**Cluster `{cluster.cluster}`**\n\n{_findings(without_risks(cluster.findings))}"
         for cluster in clusters[:_CLUSTERS]
-        if cluster.findings
+        if without_risks(cluster.findings)
     ]
 
 
@@ -146,8 +157,8 @@ def _group(group: Group, report: Report, room: int, *, opened: bool, alone: bool
     if row.notes:
         body.append(fence("\n".join(shorten_line(note, _FINDING_CHARACTERS) for note in row.notes[:_FINDINGS])))
     body += [links.in_markdown() for links in links_of(row, _LINKS)]
-    if row.findings:
-        body.append(_findings(row.findings))
+    if told := without_risks(row.findings):
+        body.append(_findings(told))
     taken = size(before) + size(after) + sum(size(part) + 2 for part in body)
     own, foreign = own_changes(row), foreign_changes(row)
     diff, left = _diff(own, room - taken)
@@ -172,7 +183,7 @@ def _title(group: Group, report: Report, *, alone: bool) -> tuple[str, str]:
     if row.state is not RowState.CHANGED:
         title += f": {ROW_STATES[row.state].words}"
     elif counts.objects and not alone:
-        title += f": {sentence(counts)}{' in each' if more else ''}"
+        title += f": {row_sentence(counts)}{' in each' if more else ''}"
     words = []
     if more:
         names = [code_span(f"{place.cluster}/{place}" if many else str(place)) for place in group.places[1:]]

@@ -22,13 +22,14 @@ from gitops_bot.views.lines import (
     own_changes,
     unified_hunks,
 )
+from gitops_bot.views.risks import risk_groups, risk_title
 from gitops_bot.views.summary import (
     Tally,
     headline,
     hidden_words,
     remarks,
+    row_sentence,
     row_sign,
-    sentence,
     sign,
     tally,
     tally_row,
@@ -39,6 +40,8 @@ from gitops_bot.views.words import ROW_STATES, SEVERITIES, as_of, plural, verdic
 
 # Rows that are open without a click: everything of a small report.
 _OPEN = 12
+# Of one risk.
+_PLACES = 200
 
 _environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
 _parts = _environment.from_string(PARTS).module
@@ -74,11 +77,20 @@ def _page_values(report: Report) -> dict[str, Any]:
         "where": only,
         "sentences": [verdict_words(report.verdict, len(report.clusters)), *remarks(counts)],
         "counts": _counts(counts),
+        "risks": _risks(report),
         "clusters": [
             _cluster(number, cluster, alone=len(report.clusters) == 1) for number, cluster in enumerate(report.clusters)
         ],
         "digest": report.digest,
     }
+
+
+def _risks(report: Report) -> dict[str, Any]:
+    found = risk_groups(report)
+    told = [{**_finding(group.finding), "message": clean_line(group.message), "detail": ""} for group in found]
+    for values, group in zip(told, found, strict=True):
+        values["where"] = clean_line(group.where(_PLACES))
+    return {"title": risk_title(found), "told": told}
 
 
 def _counts(counts: Tally) -> list[dict[str, Any]]:
@@ -113,7 +125,7 @@ def _cluster(number: int, cluster: ClusterReport, *, alone: bool) -> dict[str, A
 def _row(identifier: str, row: KustomizationReport, *, opened: bool) -> dict[str, Any]:
     counts = tally_row(row)
     said = [] if row.state is RowState.CHANGED else [ROW_STATES[row.state].words]
-    said += [sentence(counts)] if counts.objects else []
+    said += [row_sentence(counts)] if counts.objects else []
     foreign = foreign_changes(row)
     return {
         "id": identifier,
@@ -136,6 +148,7 @@ def _finding(finding: Finding) -> dict[str, str]:
     return {
         "severity": finding.severity.value,
         "sign": SEVERITIES[finding.severity].sign,
+        "where": "",
         "message": clean_line(finding.message),
         "advice": clean_line(finding.advice),
         "rules": clean(text_to_paste(finding.lacks)),

@@ -82,6 +82,14 @@ PAGE = """<!doctype html>
 <p>{{ sentence }}</p>
 {%- endfor %}
 </div>
+{%- if page.risks.told %}
+<section class="risks">
+<h2>{{ page.risks.title }}</h2>
+{%- for risk in page.risks.told %}
+{{- show_finding(risk) }}
+{%- endfor %}
+</section>
+{%- endif %}
 <ul class="counts">
 {%- for count in page.counts %}
 <li{% if count.bad %} class="bad"{% endif %}><b>{{ count.number }}</b>{{ count.words }}</li>
@@ -132,6 +140,7 @@ PAGE = """<!doctype html>
 PARTS = """
 {% macro show_finding(finding) %}
 <div class="finding {{ finding.severity }}">{{ finding.sign }} {{ finding.message }}
+{%- if finding.where %}<br><span class="faint">in {{ finding.where }}</span>{% endif %}
 {%- if finding.advice %}<br>→ {{ finding.advice }}{% endif %}
 {%- if finding.rules %}<pre>{{ finding.rules }}</pre>{% endif %}
 {%- if finding.detail %}<pre>{{ finding.detail }}</pre>{% endif %}</div>

@@ -70,6 +70,8 @@ def as_values(report: Report) -> dict[str, Any]:
         "complete": report.verdict.complete,
         "complete_without_a_person": report.complete_without_a_person,
         "summary": headline(report.verdict, counts),
+        "risk": report.highest_risk.value if report.highest_risk else None,
+        "routine": counts.routine,
         "destroys": counts.destroys,
         "counts": _counts(counts),
         "clusters": [_cluster(cluster) for cluster in report.clusters],
@@ -82,6 +84,7 @@ def _counts(counts: Tally) -> dict[str, Any]:
         "on_resume": {operation.value: counts.on_resume[operation] for operation in Operation},
         "other_origins": {origin.value: counts.origins[origin] for origin in Origin if origin != Origin.PULL_REQUEST},
         "findings": {severity.value: counts.severities[severity] for severity in Severity},
+        "risks": {severity.value: counts.risks[severity] for severity in Severity},
     }
 
 
@@ -127,6 +130,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "detail": finding.detail,
         "blocks": finding.blocks,
         "incomplete": finding.incomplete,
+        "risk": finding.risk,
         "lacks": [_right(right) for right in finding.lacks],
         "rules": text_to_paste(finding.lacks),
     }
@@ -227,7 +231,8 @@ def schema() -> dict[str, Any]:
         },
     )
     finding = _shape(
-        "Something a person should know. blocks: the merge would not work; incomplete: something was not looked at.",
+        "Something a person should know. blocks: the merge would not work; incomplete: something was not looked at; "
+        "risk: it works, and is dangerous.",
         {
             "code": text,
             "severity": _one_of(Severity),
@@ -237,6 +242,7 @@ def schema() -> dict[str, Any]:
             "detail": text,
             "blocks": flag,
             "incomplete": flag,
+            "risk": flag,
             "lacks": {"type": "array", "items": {"$ref": "#/$defs/right"}},
             "rules": text,
         },
@@ -304,6 +310,8 @@ def schema() -> dict[str, Any]:
             "complete": flag,
             "complete_without_a_person": flag,
             "summary": text,
+            "risk": {"enum": [*(severity.value for severity in Severity), None]},
+            "routine": flag,
             "destroys": flag,
             "counts": _shape(
                 "Objects by what happens to them, findings by severity.",
@@ -312,6 +320,7 @@ def schema() -> dict[str, Any]:
                     "on_resume": _numbers(Operation),
                     "other_origins": _numbers(Origin, without=Origin.PULL_REQUEST),
                     "findings": _numbers(Severity),
+                    "risks": _numbers(Severity),
                 },
             ),
             "clusters": {"type": "array", "items": {"$ref": "#/$defs/cluster"}},

@@ -13,6 +13,7 @@ from gitops_bot.rules.cleaning import clean, clean_line
 from gitops_bot.rules.rbac_rules import text_to_paste
 from gitops_bot.views.content_links import links_of
 from gitops_bot.views.lines import Measure, indented, object_lines, own_changes
+from gitops_bot.views.risks import without_risks
 from gitops_bot.views.slack_blocks import (
     Block,
     context,
@@ -22,7 +23,7 @@ from gitops_bot.views.slack_blocks import (
     preformatted,
     section,
 )
-from gitops_bot.views.summary import Group, groups, headline, remarks, row_sign, sentence, sign, tally, tally_row
+from gitops_bot.views.summary import Group, groups, headline, remarks, row_sentence, row_sign, sign, tally, tally_row
 from gitops_bot.views.text import and_more, code_span, prefix, shorten_line, size
 from gitops_bot.views.words import ROW_STATES, SEVERITIES, join, plural
 
@@ -113,9 +114,9 @@ def details(report: Report, room: Room) -> Details:
     shown = _groups(report, found, clusters, room, missing)
     for cluster in report.clusters:
         if cluster.cluster in clusters:
-            clusters[cluster.cluster].rest += _findings(cluster.findings, room, missing)
+            clusters[cluster.cluster].rest += _findings(without_risks(cluster.findings), room, missing)
     for number, part in shown.items():
-        part.rest += _findings(found[number].row.findings, room, missing)
+        part.rest += _findings(without_risks(found[number].row.findings), room, missing)
     for number, text in _changes({number: found[number] for number in shown}, room, missing).items():
         shown[number].rest.append(preformatted(text))
     blocks: list[Block] = []
@@ -138,7 +139,7 @@ def _clusters(report: Report, found: Sequence[Group], room: Room, missing: _Miss
             parts[cluster.cluster] = _Part(head)
         else:
             missing.clusters += 1
-            missing.findings += len(cluster.findings)
+            missing.findings += len(without_risks(cluster.findings))
     return parts
 
 
@@ -166,7 +167,7 @@ def _groups(
             continue
         missing.groups += len(group.places)
         missing.objects += len(own_changes(group.row)) * len(group.places)
-        missing.findings += len(group.row.findings)
+        missing.findings += len(without_risks(group.row.findings))
     room.blocks -= len(parts)
     return parts
 
@@ -185,7 +186,7 @@ def _group_head(group: Group, report: Report, *, alone: bool) -> list[Block]:
         lines.append(f"The same in {and_more(names, _PLACES)}.")
     said = [] if row.state is RowState.CHANGED else [ROW_STATES[row.state].words]
     if counts.objects and not alone:
-        said.append(sentence(counts) + (" in each" if more else ""))
+        said.append(row_sentence(counts) + (" in each" if more else ""))
     if said:
         lines.append(f"{said[0][0].upper()}{': '.join(said)[1:]}.")
     if not alone:

@@ -16,6 +16,7 @@ from gitops_bot.rules.decisions import Action
 from gitops_bot.views import slack_blocks as block
 from gitops_bot.views.html_report import html_report
 from gitops_bot.views.json_report import content_to_digest
+from gitops_bot.views.risks import RiskGroup, one_line, risk_groups, risk_lines, risk_title
 from gitops_bot.views.slack_blocks import Block
 from gitops_bot.views.slack_details import Details, Room, details
 from gitops_bot.views.summary import Tally, headline, remarks, sign, tally
@@ -27,6 +28,9 @@ _PROBLEM_CHARACTERS = 1_500
 # Shown below the buttons; older ones stay in the store.
 _DECISIONS = 5
 _LISTED = 20
+# Few enough for one section, and for a person's first glance.
+_RISKS = 5
+_RISK_CHARACTERS = 240
 # For the line that counts what is missing.
 _RESERVE = 300
 
@@ -45,20 +49,21 @@ def review_message(
     The file is there when something is not in the message, and its name is made of what was found.
     """
     pull, counts = report.pull_request, tally(report.clusters)
-    head = [*_heading(pull, report), _summary(report, counts)]
-    tail = [*_buttons(report, counts, report_id, actions), *_decided(decisions, pull)]
+    risks = risk_groups(report)
+    head = [*_heading(pull, report), _summary(report, counts), *_risks(risks)]
+    tail = [*_buttons(report, counts, report_id, actions, risks), *_decided(decisions, pull)]
     room = Room(
         block.MESSAGE_BLOCKS - len(head) - len(tail) - 1,
         block.MESSAGE_CHARACTERS - block.measure(head) - block.measure(tail) - _RESERVE,
     )
     middle = details(report, room)
-    files = _files(report, counts, middle)
+    files = _files(report, middle, needed=bool(counts.origins) or len(risks) > _RISKS)
     if files:
         missing = f"Not shown here: {middle.missing}. " if middle.missing else ""
         tail.insert(0, block.context(f"📎 {missing}The file in the thread has everything, drift included."))
     said = f"{headline(report.verdict, counts)}. {verdict_words(report.verdict, len(report.clusters))}"
     where = ", ".join(cluster.cluster for cluster in report.clusters)
-    text = f"{_name(pull)} {clean_line(pull.title)}: {said} ({where})"
+    text = f"{_name(pull)} {clean_line(pull.title)}: {said} ({where}) {one_line(risks)}".rstrip()
     message = ChatMessage(_fallback(text), (*head, *middle.blocks, *tail), key)
     return message, files
 
@@ -149,18 +154,28 @@ def _summary(report: Report, counts: Tally) -> Block:
     where = f" in {code_span(only)}" if only else f" in {plural(len(report.clusters), 'cluster')}"
     lines = [f"{sign(report.verdict, counts)} *{headline(report.verdict, counts)}*{where}."]
     lines += [verdict_words(report.verdict, len(report.clusters)), *remarks(counts)]
-    if critical := counts.severities[Severity.CRITICAL]:
+    if critical := counts.severities[Severity.CRITICAL] - counts.risks[Severity.CRITICAL]:
         lines.append(f"⛔ {plural(critical, 'critical finding')}.")
     return block.section("\n".join(lines))
 
 
-def _buttons(report: Report, counts: Tally, report_id: str, actions: Sequence[Action]) -> list[Block]:
+def _risks(groups: Sequence[RiskGroup]) -> list[Block]:
+    """Give what a person must not miss."""
+    if not groups:
+        return []
+    lines = risk_lines(groups, most=_RISKS, width=_RISK_CHARACTERS)
+    return [block.section(f"*{risk_title(groups)}*"), block.foreign_section("\n".join(lines))]
+
+
+def _buttons(
+    report: Report, counts: Tally, report_id: str, actions: Sequence[Action], risks: Sequence[RiskGroup]
+) -> list[Block]:
     pull = report.pull_request
     elements: list[Block] = []
     if Action.APPROVE in actions:
         approve = block.button(f"Approve {short_commit(pull.head_sha)}", Action.APPROVE, report_id, style="primary")
         if counts.destroys or counts.severities[Severity.CRITICAL]:
-            words = f"{headline(report.verdict, counts)}."
+            words = f"{headline(report.verdict, counts)}." + (f" {risk_title(risks)}." if risks else "")
             approve["confirm"] = block.confirmation(f"Approve {_name(pull)}?", words, "Approve")
         elements.append(approve)
     if Action.TRUST in actions:
@@ -202,8 +217,8 @@ def _deed(done: Decision, pull: PullRequest) -> str:
     return f"{code_span(done.action)} {commit}{old} by {who}"
 
 
-def _files(report: Report, counts: Tally, middle: Details) -> tuple[ChatFile, ...]:
-    if not (middle.missing or counts.origins):
+def _files(report: Report, middle: Details, *, needed: bool) -> tuple[ChatFile, ...]:
+    if not (middle.missing or needed):
         return ()
     pull = report.pull_request
     # Of what was found alone: neither a later look nor a base branch that moved on asks for another file.

@@ -16,8 +16,10 @@ from gitops_bot.models.reports import (
     Verdict,
 )
 from gitops_bot.rules.cleaning import has_hidden_characters
+from gitops_bot.rules.routine import is_routine, is_routine_row
+from gitops_bot.views.risks import is_told_above, neutral
 from gitops_bot.views.text import and_more, code_span
-from gitops_bot.views.words import DESTROYS, ORIGINS, ROW_STATES, VERDICTS, join, plural
+from gitops_bot.views.words import DESTROYS, ORIGINS, ROUTINE, ROW_STATES, VERDICTS, join, plural
 
 # Origins that the merge itself brings to the cluster; the others are folded and counted.
 OWN = frozenset({Origin.PULL_REQUEST, Origin.UNDONE})
@@ -49,6 +51,11 @@ class Tally:
     # Objects with at least one entry of an origin that is not the pull request's own; UNDONE as well.
     origins: Counter[Origin] = field(default_factory=Counter)
     severities: Counter[Severity] = field(default_factory=Counter)
+    # Those among the findings that stand in a place of their own.
+    risks: Counter[Severity] = field(default_factory=Counter)
+    # Of a report, and of one row.
+    routine: bool = False
+    routine_row: bool = False
     # Objects whose text has characters that a person does not see.
     hidden: Counter[Operation] = field(default_factory=Counter)
     # Objects that something happens to only when a suspended Kustomization is resumed.
@@ -113,9 +120,11 @@ def findings_of(cluster: ClusterReport) -> tuple[Finding, ...]:
 
 def tally(clusters: Iterable[ClusterReport]) -> Tally:
     """Count the changes and findings of clusters."""
-    result = Tally()
+    clusters = tuple(clusters)
+    result = Tally(routine=is_routine(clusters))
     for cluster in clusters:
         result.severities.update(finding.severity for finding in findings_of(cluster))
+        result.risks.update(finding.severity for finding in findings_of(cluster) if is_told_above(finding))
         result.left_out.extend(str(left_out.id) for left_out in cluster.left_out)
         for row in cluster.rows:
             _count(row, result)
@@ -124,7 +133,8 @@ def tally(clusters: Iterable[ClusterReport]) -> Tally:
 
 def tally_row(row: KustomizationReport) -> Tally:
     """Count the changes and findings of one row."""
-    result = Tally(severities=Counter(finding.severity for finding in row.findings))
+    result = Tally(severities=Counter(finding.severity for finding in row.findings), routine_row=is_routine_row(row))
+    result.risks.update(finding.severity for finding in row.findings if is_told_above(finding))
     _count(row, result)
     return result
 
@@ -136,11 +146,13 @@ def _count(row: KustomizationReport, result: Tally) -> None:
     for hidden in row.hidden:
         result.off_fields[hidden.setting] += hidden.fields
         result.off_objects[hidden.setting] += hidden.objects
+    # What a risk says is not said again.
+    told = {finding.object for finding in row.findings if finding.risk and finding.code == "hidden-characters"}
     operations = result.on_resume if row.state is RowState.SUSPENDED else result.operations
     for change in row.changes:
         if change.operation is Operation.SKIP or is_own(change):
             operations[change.operation] += 1
-        if has_hidden_text(change):
+        if has_hidden_text(change) and change.object not in told:
             result.hidden[change.operation] += 1
         result.origins.update(origins_of(change) - {Origin.PULL_REQUEST})
 
@@ -165,10 +177,17 @@ def sentence(counts: Tally) -> str:
     return ", ".join(words)
 
 
+def row_sentence(counts: Tally) -> str:
+    """Say what the pull request does to one Kustomization, and whether that is a usual thing."""
+    return f"{sentence(counts)} · {ROUTINE.words}" if counts.routine_row else sentence(counts)
+
+
 def remarks(counts: Tally) -> list[str]:
     """Say what else there is to know, in sentences: what is overwritten, and what does not come from here."""
     found = counts.origins
     said = []
+    if counts.routine:
+        said.append(f"{ROUTINE.sign} Routine: only image or chart versions change. This is no safety verdict.")
     if number := counts.hidden.total():
         said.append(f"⚠️ Hidden characters in {plural(number, 'object')}, shown here as escapes like \\u202e.")
     if number := counts.on_resume.total():
@@ -280,7 +299,7 @@ def _fingerprint(row: KustomizationReport) -> object:
     return (
         row.state,
         tuple(
-            (finding.code, finding.severity, finding.message, finding.detail, finding.lacks)
+            (finding.code, finding.severity, neutral(finding), finding.detail, finding.lacks)
             for finding in row.findings
         ),
         tuple(_without_place(change) for change in row.changes),

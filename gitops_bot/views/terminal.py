@@ -15,14 +15,15 @@ from gitops_bot.models.reports import ClusterReport, Finding, KustomizationRepor
 from gitops_bot.rules.cleaning import clean, clean_line
 from gitops_bot.rules.rbac_rules import text_to_paste
 from gitops_bot.views.lines import Line, Mark, Measure, foreign_changes, indented, object_lines, own_changes
+from gitops_bot.views.risks import risk_groups, risk_lines, risk_title, without_risks
 from gitops_bot.views.summary import (
     Group,
     groups,
     headline,
     hidden_words,
     remarks,
+    row_sentence,
     row_sign,
-    sentence,
     sign,
     tally,
     tally_row,
@@ -50,6 +51,11 @@ _SEVERITY_STYLES = {Severity.CRITICAL: "red", Severity.WARNING: "yellow", Severi
 _BRIEF = Measure(value_lines=6, width=160, foreign=False)
 _FULL = Measure()
 _LINES = 40
+_RISKS = 8
+# All of them, each with all its places.
+_EVERY_RISK = 1_000_000
+_RISK_CHARACTERS = 300
+_RISK_PLACES = 4
 # Of the others only the line that counts.
 _GROUPS = 6
 _PLACES = 8
@@ -72,6 +78,7 @@ def terminal_report(report: Report, *, full: bool = False) -> RenderableType:
         Text(f"{sign(report.verdict, counts)} {headline(report.verdict, counts)}{only}.", style=style),
         *(Text(f"   {said}") for said in (verdict_words(report.verdict, len(report.clusters)), *remarks(counts))),
     ]
+    parts += _risks(report, full=full)
     found = groups(report)
     for cluster in report.clusters:
         parts += _cluster(cluster, found, titled=len(report.clusters) > 1, full=full)
@@ -85,13 +92,31 @@ def progress_line(done: int, total: int, what: str = "") -> str:
     return f"{progress(done, total)}{f': {clean_line(what)}' if what else ''}"
 
 
+def _risks(report: Report, *, full: bool) -> list[RenderableType]:
+    """Give what a person must not miss, before everything else."""
+    found = risk_groups(report)
+    if not found:
+        return []
+    most, places = (_EVERY_RISK, _EVERY_RISK) if full else (_RISKS, _RISK_PLACES)
+    lines = risk_lines(found, most=most, width=_EVERY_RISK if full else _RISK_CHARACTERS, places=places)
+    signs = {SEVERITIES[severity].sign: style for severity, style in _SEVERITY_STYLES.items()}
+    parts: list[RenderableType] = [
+        Text(""),
+        Text(risk_title(found), style=f"bold {_SEVERITY_STYLES[found[0].finding.severity]}"),
+    ]
+    for line in lines:
+        text = Text(line.strip(), style=signs.get(line.partition(" ")[0], ""), overflow="fold")
+        parts.append(Padding(text, (0, 0, 0, 6 if line.startswith(" ") else 3), expand=False))
+    return parts
+
+
 def _cluster(cluster: ClusterReport, found: Iterable[Group], *, titled: bool, full: bool) -> list[RenderableType]:
     parts: list[RenderableType] = []
     if titled:
         counts = tally([cluster])
         title = Text(f"{cluster.cluster}: {sign(cluster.verdict, counts)} {headline(cluster.verdict, counts)}")
         parts += [Text(""), Rule(title, align="left", style="dim")]
-    parts += [finding_text(finding) for finding in cluster.findings]
+    parts += [finding_text(finding) for finding in without_risks(cluster.findings)]
     above: list[str] = []
     for number, group in enumerate(found):
         if group.places[0].cluster == cluster.cluster:
@@ -109,7 +134,7 @@ def _group(group: Group, *, detailed: bool, full: bool) -> list[RenderableType]:
     if row.state is not RowState.CHANGED:
         title.append(f"  {ROW_STATES[row.state].words}")
     if counts.objects:
-        title.append(f"  {sentence(counts)}")
+        title.append(f"  {row_sentence(counts)}")
     parts: list[RenderableType] = [Text(""), title]
     others = [
         str(place) if place.cluster == row.id.cluster else f"{place} in {place.cluster}" for place in group.places[1:]
@@ -120,7 +145,7 @@ def _group(group: Group, *, detailed: bool, full: bool) -> list[RenderableType]:
     parts += [Text(f"   {clean_line(said)}", style="dim", overflow="fold") for said in details]
     if (words := hidden_words(counts)) and full:
         parts.append(Text(f"   {words}", style="dim", overflow="fold"))
-    parts += [finding_text(finding) for finding in row.findings]
+    parts += [finding_text(finding) for finding in without_risks(row.findings)]
     if full:
         return parts + _everything(row)
     return parts + (_what_matters(row) if detailed else [])

@@ -71,6 +71,9 @@ SEVERITIES = {
     Severity.INFO: Label("💡", "note"),
 }
 
+# A shape that people see every week.
+ROUTINE = Label("🔁", "routine")
+
 # What the cluster says to it, by verdict.
 ACCEPTANCE = {
     Verdict.NO_EFFECT: "The cluster accepts it.",

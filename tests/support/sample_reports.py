@@ -124,6 +124,11 @@ def row(
     return replace(given, **more)  # type: ignore[arg-type]  # names of fields, checked by replace itself
 
 
+def risk(code: str, severity: Severity, reference: ObjectReference, said: str, advice: str) -> Finding:
+    """Give a risk of an object."""
+    return Finding(code, severity, f"{reference} {said}.", advice, object=reference, risk=True)
+
+
 def report(*clusters: ClusterReport, pull: PullRequest | None = None) -> Report:
     """Give a report of clusters."""
     return Report(pull or pull_request(), BASE, clusters, LOOKED_AT, digest="5d41402abc4b2a76b9719d911017c592")
@@ -238,12 +243,12 @@ def two_clusters_report() -> Report:
 
 def destructive_report() -> Report:
     """A Kustomization goes, with a database in it; another object is recreated."""
-    risk = Finding(
-        code="deletes-data",
-        severity=Severity.CRITICAL,
-        message="PersistentVolumeClaim/data/orders-db-0 and what it stores would be deleted",
-        advice="Keep the Kustomization, or set prune: disabled on the claim first.",
-        object=ObjectReference("PersistentVolumeClaim", "data", "orders-db-0"),
+    lost = risk(
+        "deletes-volume",
+        Severity.CRITICAL,
+        ObjectReference("PersistentVolumeClaim", "data", "orders-db-0"),
+        "(volume of 50Gi) is deleted",
+        "Make a backup first, or annotate it kustomize.toolkit.fluxcd.io/prune: disabled to keep it.",
     )
     database = row(
         "orders-db",
@@ -251,7 +256,7 @@ def destructive_report() -> Report:
         deleted("PersistentVolumeClaim", "orders-db-0", "50Gi, storage class fast", namespace="data"),
         deleted("Service", "orders-db", "port 5432", namespace="data"),
         state=RowState.REMOVED,
-        findings=(risk,),
+        findings=(lost,),
         reason="the parent flux-system/apps does not render it any more",
     )
     recreated = ResourceChange(
@@ -354,6 +359,69 @@ def evil_chart(evil: str, link: str) -> ContentChange:
     )
 
 
+def risky_report(teams: int = 12) -> Report:
+    """A right to everything, an image without a version, and the same loosened limit in many places."""
+    admins = ObjectReference("ClusterRoleBinding", "", "shop-admins")
+    web, proxy = (ObjectReference("Deployment", "apps", name) for name in ("web", "proxy"))
+    shop = row(
+        "shop",
+        created("ClusterRoleBinding", "shop-admins", "kind: ClusterRoleBinding\n", namespace=""),
+        changed("Deployment", "web", field_change("spec.replicas", "3", "0")),
+        findings=(
+            risk(
+                "cluster-admin",
+                Severity.CRITICAL,
+                admins,
+                "gives ClusterRole cluster-admin to Group shop",
+                "Give a role with what is needed, instead of everything.",
+            ),
+            risk(
+                "scales-to-zero",
+                Severity.WARNING,
+                web,
+                "goes to zero: replicas 3 -> 0",
+                "Make sure that nobody needs it, or leave one running.",
+            ),
+        ),
+    )
+    others = (
+        row(
+            f"team-{number:02d}",
+            changed(
+                "Deployment",
+                "proxy",
+                field_change("spec.template.spec.containers.proxy.resources.limits", "memory: 1Gi", "", headline="-"),
+                namespace=f"team-{number:02d}",
+            ),
+            findings=(
+                risk(
+                    "removes-limit",
+                    Severity.WARNING,
+                    replace(proxy, namespace=f"team-{number:02d}"),
+                    "loses limit of memory of container proxy",
+                    "Set a limit that it stays below in normal work.",
+                ),
+            ),
+        )
+        for number in range(teams)
+    )
+    return report(
+        ClusterReport("production", Verdict.CHANGES, (shop, *others)),
+        pull=pull_request(17, "Give the shop more freedom"),
+    )
+
+
+def routine_report() -> Report:
+    """What a robot asks for every week."""
+    web = "spec.template.spec.containers.web.image"
+    rows = (
+        row("shop", changed("Deployment", "web", field_change(web, "shop/web:1.8.2", "shop/web:1.9.0"))),
+        row("docs", changed("Deployment", "docs", field_change(web, "docs:7", "docs:8"), namespace="docs")),
+    )
+    pull = pull_request(18, "Update shop/web to 1.9.0", author="renovate[bot]", author_is_bot=True)
+    return report(ClusterReport("production", Verdict.CHANGES, rows), pull=pull)
+
+
 def hostile_report() -> Report:
     """Text that tries to be more than text, in every place that a pull request can write to."""
     evil = (
@@ -418,5 +486,7 @@ SAMPLES = {
     "shared-base": shared_base_report,
     "large": large_report,
     "quiet": quiet_report,
+    "risky": risky_report,
+    "routine": routine_report,
     "hostile": hostile_report,
 }

@@ -229,7 +229,7 @@ def test_one_object_in_several_places_with_what_is_wrong() -> None:
     ]
     assert "     + debug" in twice
     claim = shown_object(samples.destructive_report(), "PersistentVolumeClaim/data/orders-db-0")
-    assert any("what it stores would be deleted" in line for line in claim)
+    assert any("(volume of 50Gi) is deleted" in line for line in claim)
     assert "     - 50Gi, storage class fast" in claim
 
 

@@ -160,7 +160,9 @@ def test_buttons_carry_the_report_and_only_what_is_allowed() -> None:
 def test_approving_a_deletion_is_asked_twice() -> None:
     approve = buttons(show(samples.destructive_report(), actions=(Action.APPROVE,)))["approve"]
     assert approve["confirm"]["title"]["text"] == "Approve acme/fleet#12?"
-    assert approve["confirm"]["text"]["text"] == "1 object changes, 1 is deleted and created anew, 3 are deleted."
+    assert approve["confirm"]["text"]["text"] == (
+        "1 object changes, 1 is deleted and created anew, 3 are deleted. ⚠️ 1 risk, critical."
+    )
 
 
 def test_an_address_that_is_none_gives_no_button() -> None:
