@@ -8,11 +8,13 @@ its own (``..._file``), never in the settings file itself.
 import os
 import ssl
 from collections.abc import Callable, Mapping
+from datetime import time
 from functools import partial
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from pydantic import (
@@ -139,6 +141,77 @@ class WatchSettings(_Section):
     artifacts: tuple[ArtifactSettings, ...] = ()
 
 
+Patterns = tuple[str, ...]
+SeverityName = Literal["info", "warning", "critical"]
+_CHANNEL = r"^[CGD][A-Z0-9]{2,}$"
+_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+class ChoiceSettings(_Section):
+    """Shell-like patterns; ``*`` goes over slashes, case counts for nothing."""
+
+    # Empty: everything.
+    include: Patterns = ()
+    # Stronger than ``include``.
+    exclude: Patterns = ()
+
+
+class FilterSettings(_Section):
+    """Which pull requests people hear of. What has a message keeps it; commit statuses are not filtered."""
+
+    # Changed files. Out when none of them is included, or all of them are excluded.
+    paths: ChoiceSettings = ChoiceSettings()
+    labels: ChoiceSettings = ChoiceSettings()
+    # Logins of GitHub, Apps as renovate[bot].
+    authors: ChoiceSettings = ChoiceSettings()
+    base_branches: ChoiceSettings = ChoiceSettings()
+    drafts: Literal["include", "exclude", "only"] = "include"
+
+
+class RouteSettings(_Section):
+    """A channel and what it wants to hear of; all conditions that are given must hold."""
+
+    channel: str = Field(pattern=_CHANNEL)
+    # owner/name.
+    repositories: Patterns = ()
+    clusters: Patterns = ()
+    # namespace/name.
+    kustomizations: Patterns = ()
+    # Folders of the Kustomizations that are touched (spec.path).
+    paths: Patterns = ()
+    labels: Patterns = ()
+    # The lightest risk.
+    risk: SeverityName | None = None
+
+
+class QuietSettings(_Section):
+    """When no new message is posted. It comes at the end of the quiet time; messages that stand are edited."""
+
+    # Time of day, such as 22:00; both or none.
+    start: time | None = None
+    end: time | None = None
+    days: tuple[Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"], ...] = ()
+    # A name of the time zone database.
+    zone: str = "UTC"
+    # What is told all the same; off: nothing.
+    unless_risk: Literal["off", "info", "warning", "critical"] = "critical"
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if (self.start is None) != (self.end is None):
+            raise ValueError("start and end belong together")
+        try:
+            ZoneInfo(self.zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"there is no time zone {self.zone!r}") from error
+        return self
+
+    @property
+    def numbered_days(self) -> frozenset[int]:
+        """The days as Python counts them, Monday is 0."""
+        return frozenset(_DAYS.index(day) for day in self.days)
+
+
 class SlackSettings(_Section):
     """The Slack app made from config/slack-app-manifest.yaml."""
 
@@ -148,7 +221,13 @@ class SlackSettings(_Section):
     app_token: SecretStr | None = None
     app_token_file: Path | None = None
     # The channel's id (C…), not its name: names change.
-    channel: str = Field(pattern=r"^[CGD][A-Z0-9]{2,}$")
+    channel: str = Field(pattern=_CHANNEL)
+    # Further channels, each with what it wants to hear of. What no route wants goes to ``channel``.
+    routes: tuple[RouteSettings, ...] = ()
+    quiet: QuietSettings = QuietSettings()
+    # People (U…) and groups (S…) that are mentioned in the message when a risk is grave enough.
+    mention: tuple[Annotated[str, Field(pattern=r"^[USW][A-Z0-9]{2,}$")], ...] = ()
+    mention_at: SeverityName = "critical"
     # Write to a channel that another organisation shares by Slack Connect: it reads what runs in the cluster.
     allow_shared_channels: bool = False
 
@@ -364,6 +443,7 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     flux: FluxSettings = FluxSettings()
     review: ReviewSettings = ReviewSettings()
+    filters: FilterSettings = FilterSettings()
     status: StatusSettings = StatusSettings()
     risk: RiskSettings = RiskSettings()
     noise: NoiseSettings = NoiseSettings()

@@ -10,12 +10,23 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from gitops_bot import telemetry
 from gitops_bot.cluster import ClusterDoor
-from gitops_bot.config import ArtifactSettings, FluxSettings, NoiseSettings, RiskSettings, Settings, StatusSettings
+from gitops_bot.config import (
+    ArtifactSettings,
+    ChoiceSettings,
+    FilterSettings,
+    FluxSettings,
+    NoiseSettings,
+    RiskSettings,
+    Settings,
+    SlackSettings,
+    StatusSettings,
+)
 from gitops_bot.errors import GitopsBotError, SettingsError, StoreError
 from gitops_bot.flux import FluxDoor
 from gitops_bot.git import GitDoor, LocalClone
@@ -30,8 +41,8 @@ from gitops_bot.journeys.patience import Patience
 from gitops_bot.journeys.plan_rights import Differences, compare_rights, plan_for
 from gitops_bot.journeys.poll_repositories import Looks, poll_repositories
 from gitops_bot.journeys.ports import Doors, Eyes
-from gitops_bot.journeys.prove_guards import prove_guards
 from gitops_bot.journeys.progress_board import ProgressBoard
+from gitops_bot.journeys.prove_guards import prove_guards
 from gitops_bot.journeys.shared_runs import SharedRuns
 from gitops_bot.models.chat import Click
 from gitops_bot.models.checks import Check, CheckState
@@ -42,10 +53,12 @@ from gitops_bot.models.statuses import StatusState
 from gitops_bot.queue import InProcessQueue
 from gitops_bot.rules.affected import AffectedKustomization, ArtifactOrigin
 from gitops_bot.rules.decisions import DecisionPolicy
+from gitops_bot.rules.filters import Choice, Drafts, FilterPolicy
 from gitops_bot.rules.fleet import Fleet
 from gitops_bot.rules.fleet_rights import Choices, RightsPlan
 from gitops_bot.rules.noise import FieldRule, NoisePolicy
 from gitops_bot.rules.risk import RiskPolicy
+from gitops_bot.rules.routing import ChannelPolicy, QuietHours, Route
 from gitops_bot.rules.statuses import StatusPolicy
 from gitops_bot.rules.trust import TrustPolicy
 from gitops_bot.slack import SlackDoor
@@ -111,6 +124,38 @@ def _noise_policy(settings: NoiseSettings) -> NoisePolicy:
 def _risk_policy(settings: RiskSettings) -> RiskPolicy:
     told = {code: None if name == "off" else Severity(name) for code, name in settings.severities.items()}
     return RiskPolicy(told, settings.prune_limit)
+
+
+def _channel_policy(settings: SlackSettings) -> ChannelPolicy:
+    quiet = settings.quiet
+    unless = None if quiet.unless_risk == "off" else Severity(quiet.unless_risk)
+    routes = [
+        Route(
+            route.channel,
+            route.repositories,
+            route.clusters,
+            route.kustomizations,
+            route.paths,
+            route.labels,
+            Severity(route.risk) if route.risk else None,
+        )
+        for route in settings.routes
+    ]
+    hours = QuietHours(quiet.start, quiet.end, quiet.numbered_days, ZoneInfo(quiet.zone), unless)
+    return ChannelPolicy(settings.channel, tuple(routes), hours, settings.mention, Severity(settings.mention_at))
+
+
+def _filter_policy(settings: FilterSettings) -> FilterPolicy:
+    def choice(given: ChoiceSettings) -> Choice:
+        return Choice(given.include, given.exclude)
+
+    return FilterPolicy(
+        paths=choice(settings.paths),
+        labels=choice(settings.labels),
+        authors=choice(settings.authors),
+        base_branches=choice(settings.base_branches),
+        drafts=Drafts(settings.drafts),
+    )
 
 
 def _status_policy(settings: StatusSettings) -> StatusPolicy:
@@ -261,7 +306,8 @@ async def open_service(settings: Settings) -> AsyncIterator["Service"]:
             people=settings.people,
             decision_policy=DecisionPolicy(allow_public_comments=settings.trust.allow_public_comments),
             statuses=_status_policy(settings.status),
-            channel=settings.slack.channel,
+            channels=_channel_policy(settings.slack),
+            filters=_filter_policy(settings.filters),
             settings_digest=settings_digest(settings),
         )
         github = cast("GitHubDoor", eyes.github)

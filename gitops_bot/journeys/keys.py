@@ -4,6 +4,7 @@ import hashlib
 
 from gitops_bot.journeys.ports import Doors
 from gitops_bot.models.pull_requests import PullRequest
+from gitops_bot.rules.filters import left_out
 
 
 def message_key(doors: Doors, pull_request: str) -> str:
@@ -24,5 +25,6 @@ def approval_marker(doors: Doors, commit: str) -> str:
 def work_key(doors: Doors, pull: PullRequest, tip: str) -> str:
     """Digest of everything that asks for a new report: commits, clusters and settings, never ``updated_at``."""
     clusters = ",".join(cluster.name for cluster in doors.clusters)
-    parts = (pull.key, pull.head_sha, pull.base_ref, tip, clusters, doors.settings_digest, str(pull.draft))
+    out = left_out(pull, doors.filters)
+    parts = (pull.key, pull.head_sha, pull.base_ref, tip, clusters, doors.settings_digest, str(pull.draft), out)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

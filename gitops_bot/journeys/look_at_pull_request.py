@@ -12,6 +12,7 @@ from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.models.pull_requests import PullRequest
 from gitops_bot.models.reports import Report
 from gitops_bot.rules import trust
+from gitops_bot.rules.filters import FilterPolicy, left_out_by_paths
 from gitops_bot.views import json_report
 
 
@@ -22,8 +23,12 @@ async def look_at_pull_request(
     board: ProgressBoard,
     *,
     released: AbstractSet[str] = frozenset(),
+    filters: FilterPolicy | None = None,
 ) -> Report:
-    """Make the report: all clusters side by side. ``released``: head commits that somebody let through."""
+    """Make the report: all clusters side by side.
+
+    ``released``: head commits that somebody let through. ``filters``: the report says when its files leave it out.
+    """
     started = eyes.clock()
     permission = await eyes.github.permission(pull.repository, pull.author)
     held = trust.reason_to_hold(pull, permission, eyes.trust, released)
@@ -33,5 +38,6 @@ async def look_at_pull_request(
     )
     # A look that was carried over is as old as it was.
     looks = [eyes.looks.at(pull, cluster.name, base_tip) for cluster in eyes.clusters]
-    report = Report(pull, base_tip, tuple(clusters), min([started, *filter(None, looks)]))
+    out = left_out_by_paths(change.changed, filters) if filters is not None else ""
+    report = Report(pull, base_tip, tuple(clusters), min([started, *filter(None, looks)]), left_out_by=out)
     return replace(report, digest=hashlib.sha256(json_report.content_to_digest(report).encode()).hexdigest())

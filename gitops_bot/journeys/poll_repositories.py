@@ -16,6 +16,7 @@ from gitops_bot.journeys.report_statuses import report_statuses
 from gitops_bot.journeys.review_pull_request import review_pull_request, review_subject, tell_kept_report
 from gitops_bot.journeys.show_message import adopt_message, show_message
 from gitops_bot.journeys.tell_pull_request import has_message, tell_newest_report
+from gitops_bot.models.chat import PostedMessage
 from gitops_bot.models.kustomizations import ClusterSnapshot
 from gitops_bot.models.pull_requests import PullRequest, Repository
 from gitops_bot.models.records import Progress, PullRequestRecord
@@ -151,8 +152,10 @@ async def _first_look(
     doors: Doors, repository: Repository, pulls: Iterable[PullRequest], tips: dict[str, str]
 ) -> dict[str, PullRequestRecord]:
     """List what was open before we came in one message, instead of flooding the channel."""
-    channel = doors.channel
-    shown = await doors.chat.known_messages(channel)
+    shown: dict[str, list[PostedMessage]] = {}
+    for channel in doors.channels.all:
+        for key, posted in (await doors.chat.known_messages(channel)).items():
+            shown.setdefault(key, []).append(posted)
     listed = {}
     for pull in pulls:
         # It has its own message already: our database was lost, not our past.
@@ -161,11 +164,12 @@ async def _first_look(
         await doors.store.save_pull_request(record, doors.clock())
         listed[pull.key] = record
         if record.progress is Progress.WAITING:
-            await adopt_message(doors, message_key(doors, pull.key), shown[message_key(doors, pull.key)])
+            for posted in shown[message_key(doors, pull.key)]:
+                await adopt_message(doors, message_key(doors, pull.key), posted)
     waiting = [record.pull_request for record in listed.values() if record.progress is Progress.LISTED]
     if waiting:
         key = f"{doors.identity}|{repository.key}|open at the start"
-        await show_message(doors, channel, slack_message.open_pull_requests_message(repository, waiting, key=key))
+        await show_message(doors, doors.channel, slack_message.open_pull_requests_message(repository, waiting, key=key))
     await doors.store.remember_first_list(repository, doors.clock())
     return listed
 

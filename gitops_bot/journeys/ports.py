@@ -21,11 +21,13 @@ from gitops_bot.models.checks import GuardState, RunnerFacts
 from gitops_bot.models.kustomizations import ClusterCredentials, ClusterSnapshot, Kustomization, ObjectReference
 from gitops_bot.models.pull_requests import (
     Comment,
+    CommitPeople,
     OpenPullRequests,
     Permission,
     PullRequest,
     Repository,
     Review,
+    ReviewRules,
 )
 from gitops_bot.models.records import Decision, Effect, PullRequestRecord, StoredClick, StoredReport
 from gitops_bot.models.rights import Granted, Right, ServedKind
@@ -33,8 +35,10 @@ from gitops_bot.models.statuses import CommitStatus
 from gitops_bot.models.tree import Merge, Tree
 from gitops_bot.rules.decisions import DecisionPolicy
 from gitops_bot.rules.feeds import ArtifactOrigin
+from gitops_bot.rules.filters import FilterPolicy
 from gitops_bot.rules.noise import NoisePolicy
 from gitops_bot.rules.risk import RiskPolicy
+from gitops_bot.rules.routing import ChannelPolicy
 from gitops_bot.rules.statuses import StatusPolicy
 from gitops_bot.rules.trust import TrustPolicy
 
@@ -82,8 +86,24 @@ class GitHub(Protocol):
         """Replace the text of a comment of ours."""
         ...
 
-    async def find_approval(self, repository: Repository, number: int, marker: str) -> Review | None:
-        """Our own APPROVED, not dismissed review whose body contains ``marker``."""
+    async def commit_people(self, repository: Repository, number: int) -> CommitPeople:
+        """Who wrote and who made the commits of a pull request."""
+        ...
+
+    async def review_rules(self, repository: Repository, branch: str) -> ReviewRules:
+        """What the rules of a branch ask of reviews, by conditional request."""
+        ...
+
+    async def find_review(self, repository: Repository, number: int, marker: str, state: str) -> Review | None:
+        """Our own review in a state (APPROVED, CHANGES_REQUESTED) whose body contains ``marker``."""
+        ...
+
+    async def request_changes(self, repository: Repository, number: int, commit: str, body: str) -> Review:
+        """Ask for changes of exactly this commit, once. GitHubRejected carries GitHub's words."""
+        ...
+
+    async def merge(self, repository: Repository, number: int, head: str, method: str) -> str:
+        """Merge while ``head`` is the head, once; gives the merge commit. GitHubRejected carries GitHub's words."""
         ...
 
     async def approve(self, repository: Repository, number: int, commit: str, body: str) -> Review:
@@ -261,6 +281,10 @@ class Chat(Protocol):
         """Open a modal within 3 s of the click; returns the view's id."""
         ...
 
+    async def update_dialog(self, view_id: str, view: Mapping[str, object]) -> None:
+        """Show something else in an open modal. SlackRefused when it was closed meanwhile."""
+        ...
+
     async def identity(self) -> ChatIdentity:
         """Who we are; asked once."""
         ...
@@ -307,6 +331,14 @@ class Store(Protocol):
 
     async def save_effect(self, effect: Effect, at: datetime) -> None:
         """Write down that an effect is begun (before it happens) or done (after)."""
+        ...
+
+    async def effects(self, kind: str) -> tuple[Effect, ...]:
+        """All that is known of one kind."""
+        ...
+
+    async def forget_effect(self, kind: str, target: str) -> None:
+        """It is not there any more."""
         ...
 
     async def save_click(self, click: Click, at: datetime) -> bool:
@@ -386,7 +418,13 @@ class Doors(Eyes):
     people: Mapping[str, str]
     decision_policy: DecisionPolicy
     statuses: StatusPolicy
-    # Where messages go.
-    channel: str
+    # Where messages go, and when.
+    channels: ChannelPolicy
+    filters: FilterPolicy
     # Digest of the settings that decide what a report says: a change of them makes every report anew.
     settings_digest: str
+
+    @property
+    def channel(self) -> str:
+        """Where what concerns no single pull request is told."""
+        return self.channels.default

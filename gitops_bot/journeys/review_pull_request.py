@@ -17,6 +17,7 @@ from gitops_bot.errors import (
     StoreError,
 )
 from gitops_bot.journeys.change_record import change_record
+from gitops_bot.journeys.channels import channels_of
 from gitops_bot.journeys.keys import message_key, work_key
 from gitops_bot.journeys.look_at_cluster import NOT_LOOKED_AT
 from gitops_bot.journeys.look_at_pull_request import look_at_pull_request
@@ -28,6 +29,7 @@ from gitops_bot.journeys.tell_pull_request import has_message, tell_newest_repor
 from gitops_bot.models.pull_requests import PullRequest
 from gitops_bot.models.records import Progress, PullRequestRecord, StoredReport
 from gitops_bot.models.reports import ClusterReport, Report, RowState
+from gitops_bot.rules.filters import left_out
 from gitops_bot.rules.trust import released_commits
 from gitops_bot.views import slack_message
 
@@ -102,7 +104,9 @@ async def _review(doors: Doors, record: PullRequestRecord) -> None:
     board = ProgressBoard(shown=await has_message(doors, pull.key), quiet=await _only_looked_at_again(doors, record))
     released = released_commits(await doors.store.decisions(pull.key))
     async with shown_progress(doors, pull, board):
-        report = await look_at_pull_request(doors, pull, record.base_tip, board, released=released)
+        report = await look_at_pull_request(
+            doors, pull, record.base_tip, board, released=released, filters=doors.filters
+        )
     if await _moved_meanwhile(doors, record):
         log.info("the pull request moved while it was looked at", pull_request=pull.key)
         return
@@ -118,8 +122,9 @@ async def _tell(doors: Doors, pull: PullRequest, base_tip: str) -> None:
     stored = await doors.store.report(record.report_id) if record else None
     if stored is None:
         return
-    if _worth_a_message(stored.report) or await has_message(doors, pull.key):
-        await tell_newest_report(doors, pull.key)
+    told_all = True
+    if await _is_to_be_told(doors, pull, stored.report):
+        told_all = await tell_newest_report(doors, pull.key)
     # Only now: a kill before this line makes the next start tell it (again, as an edit). A cluster that
     # could not be looked at keeps it waiting.
     lacks = any(finding.code == NOT_LOOKED_AT for cluster in stored.report.clusters for finding in cluster.findings)
@@ -127,13 +132,21 @@ async def _tell(doors: Doors, pull: PullRequest, base_tip: str) -> None:
         doors.patience.pause(review_subject(pull.key), doors.clock())
     else:
         doors.patience.go_on(review_subject(pull.key))
-    progress = Progress.WAITING if lacks else Progress.REPORTED
+    # In quiet hours it waits, too: the first tick after them tells it.
+    progress = Progress.WAITING if lacks or not told_all else Progress.REPORTED
 
     def told(now: PullRequestRecord) -> PullRequestRecord:
         moved = (now.pull_request.head_sha, now.base_tip) != (pull.head_sha, base_tip)
         return now if moved else replace(now, progress=progress, lacks_a_cluster=lacks)
 
     await change_record(doors, pull.key, told)
+
+
+async def _is_to_be_told(doors: Doors, pull: PullRequest, report: Report) -> bool:
+    """Whether people hear of it: once they have heard always, else unless a filter leaves it out."""
+    if await has_message(doors, pull.key):
+        return True
+    return _worth_a_message(report) and not (report.left_out_by or left_out(pull, doors.filters))
 
 
 async def _only_looked_at_again(doors: Doors, record: PullRequestRecord) -> bool:
@@ -217,6 +230,7 @@ async def _failed(doors: Doors, key: str, error: Exception) -> None:
     )
     try:
         async with doors.one_at_a_time.alone(f"message {key}"):
-            await show_message(doors, doors.channel, message)
+            for channel in await channels_of(doors, record.pull_request, None) or (doors.channel,):
+                await show_message(doors, channel, message)
     except GitopsBotError as slack_error:
         log.warning("could not show a failure", pull_request=key, reason=str(slack_error))

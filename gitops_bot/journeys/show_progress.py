@@ -6,11 +6,14 @@ from contextlib import asynccontextmanager, suppress
 
 from gitops_bot import telemetry
 from gitops_bot.errors import SlackError
+from gitops_bot.journeys.channels import channels_of, channels_with_message
 from gitops_bot.journeys.keys import message_key
 from gitops_bot.journeys.ports import Doors
 from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.journeys.show_message import show_message
 from gitops_bot.models.pull_requests import PullRequest
+from gitops_bot.rules.filters import Choice, left_out
+from gitops_bot.rules.routing import is_quiet
 from gitops_bot.views import slack_message
 
 log = telemetry.logger(__name__)
@@ -46,10 +49,23 @@ async def _tell(doors: Doors, pull: PullRequest, board: ProgressBoard, over: asy
         )
         try:
             async with doors.one_at_a_time.alone(f"message {pull.key}"):
-                await show_message(doors, doors.channel, message)
-            board.shown = True
+                channels = await _channels(doors, pull)
+                for channel in channels:
+                    await show_message(doors, channel, message)
+            board.shown = board.shown or bool(channels)
         except SlackError as error:
             log.warning("could not show progress", pull_request=pull.key, reason=str(error))
+
+
+async def _channels(doors: Doors, pull: PullRequest) -> tuple[str, ...]:
+    """Where progress is shown: at night, and where a filter may leave it out, only in messages that are there."""
+    if (
+        left_out(pull, doors.filters)
+        or doors.filters.paths != Choice()
+        or is_quiet(doors.clock(), None, doors.channels.quiet)
+    ):
+        return await channels_with_message(doors, pull.key)
+    return await channels_of(doors, pull, None)
 
 
 async def _happens(event: asyncio.Event, seconds: float) -> bool:

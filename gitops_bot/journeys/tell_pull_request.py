@@ -3,19 +3,23 @@
 import asyncio
 from dataclasses import replace
 
+from gitops_bot.journeys.channels import channels_of, channels_with_message
 from gitops_bot.journeys.keys import message_key
 from gitops_bot.journeys.ports import Doors
-from gitops_bot.journeys.show_message import may_be_shown, show_message
+from gitops_bot.journeys.show_message import show_message
 from gitops_bot.models.pull_requests import PullRequest
+from gitops_bot.models.reports import Report
 from gitops_bot.rules.decisions import offered
+from gitops_bot.rules.routing import called, is_quiet
 from gitops_bot.rules.trust import released_commits
 from gitops_bot.views import slack_message
 
 
-async def tell_newest_report(doors: Doors, pull_request: str, *, now: PullRequest | None = None) -> None:
+async def tell_newest_report(doors: Doors, pull_request: str, *, now: PullRequest | None = None) -> bool:
     """Show the newest report of a pull request, what people did with it, and the buttons that make sense now.
 
-    ``now`` is the pull request as it has become, when that is not what is remembered yet.
+    ``now`` is the pull request as it has become, when that is not what is remembered yet. False: a channel
+    has to wait for its message, because of its quiet hours.
 
     One at a time, and always from the store: a click and a review that end at the same moment
     must not overwrite the newer text with the older.
@@ -24,8 +28,11 @@ async def tell_newest_report(doors: Doors, pull_request: str, *, now: PullReques
         record = await doors.store.pull_request(pull_request)
         stored = await doors.store.report(record.report_id) if record else None
         if record is None or stored is None:
-            return
+            return True
         pull = now or record.pull_request
+        channels, waiting = await _channels(doors, pull, stored.report)
+        if not channels:
+            return not waiting
         made = await doors.store.decisions(pull_request)
         actions = offered(stored.report, pull, may_decide=bool(doors.people), released=released_commits(made))
         # A page about thousands of objects takes longer than the event loop may stand still.
@@ -36,10 +43,23 @@ async def tell_newest_report(doors: Doors, pull_request: str, *, now: PullReques
             actions=actions,
             decisions=made,
             key=message_key(doors, pull_request),
+            called=called(stored.report, doors.channels),
         )
-        await show_message(doors, doors.channel, message, files)
+        for channel in channels:
+            await show_message(doors, channel, message, files)
+        return not waiting
+
+
+async def _channels(doors: Doors, pull: PullRequest, report: Report) -> tuple[tuple[str, ...], bool]:
+    """Give the channels to show it in now, and whether others have to wait."""
+    shown = await channels_with_message(doors, pull.key)
+    wanted = await channels_of(doors, pull, report)
+    # An edit rings nobody's phone, a new message does.
+    if pull.state == "open" and is_quiet(doors.clock(), report, doors.channels.quiet):
+        return shown, set(wanted) != set(shown)
+    return wanted, False
 
 
 async def has_message(doors: Doors, pull_request: str) -> bool:
     """Whether the pull request has a message, or may have one."""
-    return await may_be_shown(doors, doors.channel, message_key(doors, pull_request))
+    return bool(await channels_with_message(doors, pull_request))

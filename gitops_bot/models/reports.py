@@ -158,6 +158,8 @@ class Report:
     looked_at: datetime
     # Digest of everything shown: a click is bound to it.
     digest: str = ""
+    # Name of the setting whose paths leave it out of what people hear of; "" when none does.
+    left_out_by: str = ""
 
     @property
     def verdict(self) -> Verdict:

@@ -42,8 +42,9 @@ def review_message(
     report_id: str,
     actions: Sequence[Action] = (Action.COMMENT, Action.VIEW),
     decisions: Sequence[Decision] = (),
+    called: Sequence[str] = (),
 ) -> tuple[ChatMessage, tuple[ChatFile, ...]]:
-    """Show a report, what people did with it, and what they may do now.
+    """Show a report, what people did with it, and what they may do now. ``called``: Slack ids to be mentioned.
 
     The state of ``report.pull_request`` (open, closed, merged, draft) is what the message shows.
     The file is there when something is not in the message, and its name is made of what was found.
@@ -51,7 +52,7 @@ def review_message(
     pull, counts = report.pull_request, tally(report.clusters)
     risks = risk_groups(report)
     head = [*_heading(pull, report), _summary(report, counts), *_risks(risks)]
-    tail = [*_buttons(report, counts, report_id, actions, risks), *_decided(decisions, pull)]
+    tail = [*_buttons(report, counts, report_id, actions, risks), *_decided(decisions, pull), *_called(called)]
     room = Room(
         block.MESSAGE_BLOCKS - len(head) - len(tail) - 1,
         block.MESSAGE_CHARACTERS - block.measure(head) - block.measure(tail) - _RESERVE,
@@ -66,6 +67,12 @@ def review_message(
     text = f"{_name(pull)} {clean_line(pull.title)}: {said} ({where}) {one_line(risks)}".rstrip()
     message = ChatMessage(_fallback(text), (*head, *middle.blocks, *tail), key)
     return message, files
+
+
+def _called(ids: Sequence[str]) -> list[Block]:
+    """Mention people and groups: https://docs.slack.dev/messaging/formatting-message-text#mentioning-groups."""
+    names = [f"<!subteam^{one}>" if one.startswith("S") else slack_mention(one) for one in ids]
+    return [block.context(f"Please look: {' '.join(names)}")] if names else []
 
 
 def progress_message(pull_request: PullRequest, done: int = 0, total: int = 0, *, key: str) -> ChatMessage:

@@ -54,14 +54,20 @@ class ClickWorld:
     users: dict[str, str] = field(default_factory=dict)
 
     async def reported(
-        self, branch: str, verdict: Verdict = Verdict.CHANGES, findings: tuple[Finding, ...] = (), **fields: Any
+        self,
+        branch: str,
+        verdict: Verdict = Verdict.CHANGES,
+        findings: tuple[Finding, ...] = (),
+        *,
+        tell: bool = True,
+        **fields: Any,
     ) -> StoredReport:
         """Open a pull request as the author and show a report on it, as if it had just been made."""
         made = await self.github.pull_request(branch, {f"{branch}.yaml": "a: 1\n"}, **fields)
-        return await self.report_on(made["number"], verdict, findings)
+        return await self.report_on(made["number"], verdict, findings, tell=tell)
 
     async def report_on(
-        self, number: int, verdict: Verdict = Verdict.CHANGES, findings: tuple[Finding, ...] = ()
+        self, number: int, verdict: Verdict = Verdict.CHANGES, findings: tuple[Finding, ...] = (), *, tell: bool = True
     ) -> StoredReport:
         """Show a report on a pull request as it is now."""
         doors = self.doors
@@ -74,7 +80,8 @@ class ClickWorld:
         await doors.store.save_report(stored, work)
         record = PullRequestRecord(pull, tip, Progress.REPORTED, work, stored.report_id, looked_at=doors.clock())
         await doors.store.save_pull_request(record, doors.clock())
-        await tell_newest_report(doors, pull.key)
+        if tell:
+            await tell_newest_report(doors, pull.key)
         return stored
 
     async def message(self, pull: PullRequest) -> PostedMessage:

@@ -30,7 +30,7 @@ def names(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
                 for part in [kind, *getattr(kind, "__args__", ())]
                 if isinstance(part, type) and issubclass(part, BaseModel)
             ),
-            ClusterSettings if name == "clusters" else None,
+            ClusterSettings if prefix + name == "clusters" else None,
         )
         if inner is None:
             yield prefix + name
