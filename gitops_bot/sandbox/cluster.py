@@ -183,7 +183,8 @@ class Cluster:
                 (f"--storage-path={storage}", f"--storage-addr={address}", f"--storage-adv-addr={address}"),
             ),
             # Its default, 30 s, is for clusters with thousands of Kustomizations.
-            ("kustomize-controller", ("--requeue-dependency=1s",)),
+            # Its own limit of 50 requests a second is for API servers that others use too.
+            ("kustomize-controller", ("--requeue-dependency=1s", "--kube-api-qps=500", "--kube-api-burst=1000")),
         ):
             health[program] = f"127.0.0.1:{self._ports.reserve()}"
             self._controllers.append(

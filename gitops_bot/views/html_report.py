@@ -1,12 +1,13 @@
 """The whole report as one HTML file that needs nothing else: no script, no picture, no request."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
 from gitops_bot.models.changes import ContentChange, Operation, ResourceChange
+from gitops_bot.models.kustomizations import KustomizationId
 from gitops_bot.models.reports import ClusterReport, Finding, KustomizationReport, Report, RowState
 from gitops_bot.rules.cleaning import clean, clean_line
 from gitops_bot.rules.rbac_rules import text_to_paste
@@ -25,6 +26,7 @@ from gitops_bot.views.lines import (
 from gitops_bot.views.risks import risk_groups, risk_title
 from gitops_bot.views.summary import (
     Tally,
+    groups,
     headline,
     hidden_words,
     remarks,
@@ -61,6 +63,7 @@ def html_report(report: Report) -> str:
 
 def _page_values(report: Report) -> dict[str, Any]:
     pull, counts = report.pull_request, tally(report.clusters)
+    same = _repeated(report)
     only = f" in {report.clusters[0].cluster}" if len(report.clusters) == 1 else ""
     return {
         "name": f"{pull.repository}#{pull.number}",
@@ -79,9 +82,21 @@ def _page_values(report: Report) -> dict[str, Any]:
         "counts": _counts(counts),
         "risks": _risks(report),
         "clusters": [
-            _cluster(number, cluster, alone=len(report.clusters) == 1) for number, cluster in enumerate(report.clusters)
+            _cluster(number, cluster, same, alone=len(report.clusters) == 1)
+            for number, cluster in enumerate(report.clusters)
         ],
         "digest": report.digest,
+    }
+
+
+def _repeated(report: Report) -> dict[KustomizationId, str]:
+    """Name, for each Kustomization that says the same as one before it, that one."""
+    many = len(report.clusters) > 1
+    firsts = [(group.places[0], group.places[1:]) for group in groups(report)]
+    return {
+        place: clean_line(f"{first} in {first.cluster}" if many else str(first))
+        for first, others in firsts
+        for place in others
     }
 
 
@@ -108,7 +123,9 @@ def _counts(counts: Tally) -> list[dict[str, Any]]:
     ]
 
 
-def _cluster(number: int, cluster: ClusterReport, *, alone: bool) -> dict[str, Any]:
+def _cluster(
+    number: int, cluster: ClusterReport, same: Mapping[KustomizationId, str], *, alone: bool
+) -> dict[str, Any]:
     counts = tally([cluster])
     rows = sorted(cluster.rows, key=weight)
     return {
@@ -118,18 +135,23 @@ def _cluster(number: int, cluster: ClusterReport, *, alone: bool) -> dict[str, A
         "said": "" if alone else headline(cluster.verdict, counts),
         "findings": [_finding(finding) for finding in cluster.findings],
         "left_out": [f"{clean_line(str(one.id))}: {clean_line(one.reason)}" for one in cluster.left_out],
-        "rows": [_row(f"row-{number}-{place}", row, opened=place < _OPEN) for place, row in enumerate(rows)],
+        "rows": [
+            _row(f"row-{number}-{place}", row, opened=place < _OPEN, same_as=same.get(row.id, ""))
+            for place, row in enumerate(rows)
+        ],
     }
 
 
-def _row(identifier: str, row: KustomizationReport, *, opened: bool) -> dict[str, Any]:
+def _row(identifier: str, row: KustomizationReport, *, opened: bool, same_as: str) -> dict[str, Any]:
     counts = tally_row(row)
     said = [] if row.state is RowState.CHANGED else [ROW_STATES[row.state].words]
     said += [row_sentence(counts)] if counts.objects else []
+    said += [f"the same as in {same_as}"] if same_as else []
     foreign = foreign_changes(row)
     return {
         "id": identifier,
-        "open": opened,
+        "open": opened and not same_as,
+        "same_as": same_as,
         "sign": row_sign(row),
         "name": clean_line(str(row.id)),
         "said": ": ".join(said),
@@ -168,7 +190,11 @@ def _object(change: Shown) -> dict[str, Any]:
 
 
 def _lines(lines: Iterable[Line]) -> list[dict[str, str]]:
-    return [{"style": _STYLES[line.mark], "text": indented(line)} for line in lines]
+    # A long path would be broken after its indentation; the style indents it.
+    return [
+        {"style": _STYLES[line.mark], "text": line.text if line.mark is Mark.FIELD else indented(line)}
+        for line in lines
+    ]
 
 
 _STYLES = {

@@ -2,7 +2,7 @@
 
 STYLE = """
 :root { color-scheme: light dark; --ground: #f6f7f9; --sheet: #fff; --ink: #1c2330; --faint: #5d6778; --line: #dde2ea;
-  --link: #1f5fc4; --blue: #1f5fc4; --red: #b3261e; --green: #1a7f45; --amber: #8a5a00;
+  --link: #1f5fc4; --blue: #1f5fc4; --red: #b3261e; --green: #17713d; --amber: #8a5a00;
   --red-ground: #fdecea; --green-ground: #e6f5ec; --note-ground: #f0f2f6; --amber-ground: #fff5dc; }
 @media (prefers-color-scheme: dark) { :root { --ground: #12161d; --sheet: #1a202a; --ink: #e4e9f1; --faint: #98a3b5;
   --line: #2d3644; --link: #82b1ff; --blue: #82b1ff; --red: #ff9a92; --green: #7fd6a0; --amber: #f0c569;
@@ -34,7 +34,8 @@ code, pre, .mono { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, m
 .places li:first-child { border-top: 0; }
 details.row { background: var(--sheet); border: 1px solid var(--line); border-radius: .6rem; margin: .8rem 0; }
 details.row > summary { padding: .7rem 1rem; cursor: pointer; overflow-wrap: anywhere; }
-details.row > .inside { padding: 0 1rem 1rem; }
+details.row > .inside { padding: 0 1rem 1rem; scroll-margin-top: 4rem; }
+.inside > p { margin: .2rem 0; overflow-wrap: anywhere; }
 .name { font-weight: 600; }
 .finding { border-left: .3rem solid var(--blue); background: var(--note-ground); padding: .5rem .8rem; margin: .5rem 0;
   border-radius: .3rem; overflow-wrap: anywhere; }
@@ -45,12 +46,12 @@ details.row > .inside { padding: 0 1rem 1rem; }
 .object > .title { padding: .4rem .7rem; background: var(--note-ground); overflow-wrap: anywhere; }
 .object.delete > .title, .object.recreate > .title { background: var(--red-ground); }
 .object.create > .title { background: var(--green-ground); }
-.diff { overflow-x: auto; }
-.diff pre { margin: 0; min-width: max-content; padding: .3rem 0; }
-.diff span { display: block; padding: 0 .7rem; white-space: pre; }
+.diff pre { margin: 0; padding: .3rem 0; }
+.diff span { display: block; padding: 0 .7rem 0 3.2em; text-indent: -2.4em; white-space: pre-wrap;
+  overflow-wrap: anywhere; }
 .removed { background: var(--red-ground); color: var(--red); }
 .added { background: var(--green-ground); color: var(--green); }
-.field { font-weight: 600; padding-top: .25rem !important; }
+.diff .field { font-weight: 600; padding: .25rem .7rem 0 3.2em; text-indent: -1.2em; }
 .same { color: var(--faint); }
 .note { color: var(--faint); font-style: italic; }
 .unified { border-top: 1px solid var(--line); }
@@ -64,7 +65,8 @@ PAGE = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
 <meta name="referrer" content="no-referrer">
 <title>{{ page.name }}: {{ page.said }}</title>
 <style>{{ style }}</style>
@@ -112,9 +114,10 @@ PAGE = """<!doctype html>
 </details>
 {%- endif %}
 {%- for row in cluster.rows %}
-<details class="row" id="{{ row.id }}"{% if row.open %} open{% endif %}>
+<details class="row"{% if row.open %} open{% endif %}>
 <summary>{{ row.sign }} <span class="name">{{ row.name }}</span> <span class="faint">{{ row.said }}</span></summary>
-<div class="inside">
+<div class="inside" id="{{ row.id }}">
+{%- if row.same_as %}<p>The same changes as in {{ row.same_as }}.</p>{% endif %}
 <p class="faint">{{ row.path }}{% if row.reason %}, looked at because: {{ row.reason }}{% endif %}</p>
 {%- for note in row.notes %}<p>{{ note }}</p>{% endfor %}
 {%- if row.hidden %}<p class="faint">{{ row.hidden }}.</p>{% endif %}
@@ -146,7 +149,7 @@ PARTS = """
 {%- if finding.detail %}<pre>{{ finding.detail }}</pre>{% endif %}</div>
 {%- endmacro %}
 {% macro show_lines(lines) -%}
-<div class="diff" tabindex="0"><pre>
+<div class="diff"><pre>
 {%- for line in lines %}<span class="{{ line.style }}">{{ line.text }}</span>{% endfor -%}
 </pre></div>
 {%- endmacro %}
