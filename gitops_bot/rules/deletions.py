@@ -128,7 +128,7 @@ def facts_of(live: Mapping[str, Any]) -> Iterator[str]:
     spec = live.get("spec")
     spec = spec if isinstance(spec, dict) else {}
     if isinstance(spec.get("replicas"), int):
-        yield f"{spec['replicas']} replicas"
+        yield f"{spec['replicas']} {'replica' if spec['replicas'] == 1 else 'replicas'}"
     kind = live.get("kind")
     if kind == "Namespace":
         yield "everything in it goes too"

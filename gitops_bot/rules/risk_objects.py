@@ -85,7 +85,7 @@ def lost(item: Touched) -> Iterator[Risk]:
     code, advice = _PRECIOUS.get(item.of, ("", ""))
     if not code or item.operation not in {Operation.DELETE, Operation.RECREATE} or item.has_successor:
         return
-    facts = list(facts_of(item.old))[:3] if code in {"deletes-statefulset", "deletes-volume"} else []
+    facts = list(facts_of(item.lost))[:3] if code in {"deletes-statefulset", "deletes-volume"} else []
     about = f" ({', '.join(facts)})" if facts else ""
     yield Risk(code, f"{item}{about} {_DONE[item.operation]}.", advice)
 

@@ -7,7 +7,7 @@ drifts, and what the cluster has already (*adopted*), looks the same before and 
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gitops_bot.models.changes import Operation, ResourceChange
@@ -39,6 +39,8 @@ class Touched:
     operation: Operation
     old: Value = field(default_factory=dict)
     new: Value = field(default_factory=dict)
+    # Deleted or made anew: what is lost, as it lives.
+    lost: Value = field(default_factory=dict)
     # Deleted, and one of the same generated name with another hash is created.
     has_successor: bool = False
 
@@ -71,9 +73,10 @@ def touched_objects(inputs: ComparisonInputs, row: KustomizationReport) -> tuple
         known = base.get(reference), result.get(reference)
         if change.operation is Operation.DELETE:
             old = live or known[0] or applied.get(reference) or {}
-            found.append(Touched(reference, change.operation, old))
+            found.append(Touched(reference, change.operation, old, lost=old))
         elif known[1] is not None:
-            found.append(Touched(reference, change.operation, _before(change, known[0], live, known[1]), known[1]))
+            old = _before(change, known[0], live, known[1])
+            found.append(Touched(reference, change.operation, old, known[1], lost=live or old))
     return tuple(_with_successors(found))
 
 
@@ -152,7 +155,7 @@ def _with_successors(found: list[Touched]) -> Iterator[Touched]:
     for item in found:
         stem = _stem(item.reference.name)
         follows = item.operation is Operation.DELETE and (item.of, item.reference.namespace, stem) in made
-        yield Touched(item.reference, item.operation, item.old, item.new, has_successor=follows) if follows else item
+        yield replace(item, has_successor=True) if follows else item
 
 
 def _stem(name: str) -> str:

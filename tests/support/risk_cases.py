@@ -20,6 +20,7 @@ def touched(old: str, new: str, operation: Operation | None = None) -> Touched:
         operation or found,
         before[0].value if before else {},
         after[0].value if after else {},
+        lost=before[0].value if before else {},
     )
 
 
