@@ -87,6 +87,14 @@ def approval_body(report: Report, *, person: str, marker: str) -> str:
     )
 
 
+def changes_body(reason: str, *, person: str, head: str, marker: str) -> str:
+    """Write the body of a request for changes: who asks, of which commit, and why in their own words."""
+    return (
+        f"{code_span(person, 'Somebody')} asks for changes of {head}, from Slack:\n\n"
+        f"{fence(shorten(clean(reason), _DETAIL_CHARACTERS))}\n\n{marker}\n"
+    )
+
+
 def what_github_makes_of_it(decision: str) -> str:
     """Say what GitHub's ``reviewDecision`` means for an approval that was just given."""
     return {
@@ -180,10 +188,10 @@ def _title(group: Group, report: Report, *, alone: bool) -> tuple[str, str]:
     name = _html_code(str(row.id)) + (f" and {plural(more, 'more Kustomization')}" if more else "")
     many = len(report.clusters) > 1
     title = f"{row_sign(row)} <b>{name}</b>" + (f" in {_html_code(row.id.cluster)}" if many and not more else "")
-    if row.state is not RowState.CHANGED:
-        title += f": {ROW_STATES[row.state].words}"
-    elif counts.objects and not alone:
-        title += f": {row_sentence(counts)}{' in each' if more else ''}"
+    said = [] if row.state is RowState.CHANGED else [ROW_STATES[row.state].words]
+    if counts.objects and not alone:
+        said.append(row_sentence(counts) + (" in each" if more else ""))
+    title += f": {': '.join(said)}" if said else ""
     words = []
     if more:
         names = [code_span(f"{place.cluster}/{place}" if many else str(place)) for place in group.places[1:]]
