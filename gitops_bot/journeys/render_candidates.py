@@ -12,7 +12,7 @@ from gitops_bot.models.kustomizations import Kustomization, KustomizationId, Sou
 from gitops_bot.models.reports import Finding
 from gitops_bot.rules.affected import Candidate, Reason, Surroundings, render_key
 from gitops_bot.rules.closure import Closure
-from gitops_bot.rules.consequences import Objects, child_changes, sources_in, substitutes_from
+from gitops_bot.rules.consequences import Objects, child_changes, refilled_sources, sources_in, substitutes_from
 from gitops_bot.rules.new_values import NewValues, merged, new_values, unseen_values, value_notes, with_values
 from gitops_bot.rules.objects import UnreadableRenderError, load_objects
 
@@ -93,6 +93,7 @@ def _put_together(known: Candidate | None, candidate: Candidate) -> Candidate:
         always_compare=main.always_compare or other.always_compare,
         reads_changed_values=main.reads_changed_values or other.reads_changed_values,
         sealed_changes=main.sealed_changes or other.sealed_changes,
+        obstacle=main.obstacle or other.obstacle,
     )
 
 
@@ -134,6 +135,8 @@ def _what_follows(
     """Children that these parents add, change or remove, and readers of values that they change (``given``)."""
     parents: list[tuple[str, Objects, Objects]] = []
     sources: dict[tuple[str, str, str], Source] = {}
+    bringers: set[KustomizationId] = set()
+    refilled: dict[tuple[str, str, str], tuple[str, ...]] = {}
     readers: list[Candidate] = []
     for one in rendered:
         if not one.differs or not all(side is None or side.usable for side in (one.base, one.result)):
@@ -145,7 +148,11 @@ def _what_follows(
             continue  # The comparison says so.
         parents.append((str(one.candidate.id), base, result))
         sources |= sources_in(result)
+        changed = refilled_sources(base, result)
+        refilled |= changed
+        # flux bootstrap's root brings its own source: it is applied once more from the old one.
+        bringers |= {one.candidate.id} if changed else set()
         values = given[one.candidate.id] = new_values(one.candidate, base, result)
         readers += surroundings.readers(values.changed, through=str(one.candidate.id))
     changes = child_changes(surroundings.fed.cluster, parents)
-    return [*surroundings.children(changes, sources), *readers]
+    return [*surroundings.children(changes, sources), *surroundings.refilled(refilled, but=bringers), *readers]

@@ -8,7 +8,7 @@ rendered. Nothing that may be touched is left out.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -203,6 +203,20 @@ class Surroundings:
                 because = f"{names}, whose values it substitutes, changes" + (f" through {through}" if through else "")
                 candidate = self._built(kustomization, kustomization, Reason.CHANGED, because)
                 found.append(replace(candidate, reads_changed_values=True))
+        return tuple(found)
+
+    def refilled(
+        self, sources: Mapping[tuple[str, str, str], Iterable[str]], *, but: Collection[KustomizationId] = ()
+    ) -> tuple[Candidate, ...]:
+        """Find the Kustomizations whose source will hold something else, by its fields that change: not known here."""
+        found = []
+        for kustomization in self.fed.others:
+            fields = ", ".join(sources.get(kustomization.source, ()))
+            if fields and kustomization.id not in but:
+                kind, namespace, name = kustomization.source
+                because = f"its source {kind} {namespace}/{name} changes: {fields}"
+                candidate = self.judged(kustomization, kustomization, Reason.CHANGED, because)
+                found.append(replace(candidate, obstacle=because))
         return tuple(found)
 
     def candidate(self, kustomization: Kustomization | None) -> Candidate | None:

@@ -14,7 +14,10 @@ Objects = Mapping[ObjectReference, RenderedObject]
 Specs = Mapping[KustomizationId, Mapping[str, Any]]
 
 # Fields of a source that decide what its artifact holds.
-_CONTENT = ("url", "ref", "ignore", "sparseCheckout", "include", "recurseSubmodules")
+_CONTENT = (
+    *("url", "ref", "ignore", "sparseCheckout", "include", "recurseSubmodules"),
+    *("bucketName", "endpoint", "prefix", "layerSelector"),
+)
 
 
 @dataclass(frozen=True)

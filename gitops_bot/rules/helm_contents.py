@@ -142,7 +142,7 @@ def content_changes(known: Surrounded) -> dict[KustomizationId, tuple[ContentCha
             told = change if home is None else replace(change, applied_by=str(release.applied_by))
             found.setdefault(home or release.applied_by, []).append(told)
     for giver in sorted(judge.givers.keys() - judge.used):
-        if giver.kind in _ONLY_CHARTS and giver in homes:
+        if giver.kind not in {"ConfigMap", "Secret"} and giver in homes:
             found.setdefault(homes[giver], []).append(judge.source(giver))
     return {id_: tuple(changes) for id_, changes in found.items()}
 
@@ -188,13 +188,15 @@ class _Judge:
         )
 
     def source(self, giver: ObjectReference) -> ContentChange:
-        """Tell of a source of charts that no release known here uses."""
+        """Tell of a source that no release known here uses."""
         reference = {"kind": giver.kind, "namespace": giver.namespace, "name": giver.name}
         before, after = (
             None if sources.of(giver) is None else _version({"chartRef": reference}, giver.namespace, sources)
             for sources in (self._before, self._after)
         )
-        note = "no HelmRelease known here takes a chart from it"
+        note = "what Flux makes of it is not known here"
+        if giver.kind in _ONLY_CHARTS:
+            note = "no HelmRelease known here takes a chart from it"
         return ContentChange(giver, (self.givers[giver],), before, after, notes=(note,))
 
 

@@ -1,6 +1,6 @@
 """The order of a report: parents before children, dependencies before dependents, as Flux applies them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -50,23 +50,36 @@ def in_order(rows: Iterable[KustomizationReport], order: Order) -> tuple[Kustomi
     """Sort rows; those that nothing puts in order stay as they are. Whoever waits for itself is told so."""
     waiting = {row.id: row for row in rows}
     everybody = frozenset(waiting)
-    behind = {id_: (_reachable(id_, order) & everybody) - {id_} for id_ in waiting}
+    # The nearest rows: what lies behind one of them is its business.
+    behind = {id_: (_reachable(id_, order.before, everybody) & everybody) - {id_} for id_ in waiting}
+    circles = _circles(everybody, order)
     found: list[KustomizationReport] = []
     while waiting:
         # In a circle nobody is ready: the first of it goes first.
         ready = next((id_ for id_ in waiting if not behind[id_] & waiting.keys()), None)
-        if ready is None:
-            ready = next(id_ for id_ in waiting if id_ in _reachable(id_, order))
-        found.append(_told(waiting.pop(ready), order))
+        ready = ready or next(id_ for id_ in waiting if id_ in circles)
+        row = waiting.pop(ready)
+        found.append(_told(row, circles[ready]) if ready in circles else row)
     return tuple(found)
 
 
-def _told(row: KustomizationReport, order: Order) -> KustomizationReport:
-    reachable = _reachable(row.id, order)
-    if row.id not in reachable:
-        return row
-    circle = sorted(id_ for id_ in reachable if row.id in _reachable(id_, order))
-    names = ", ".join(map(str, circle[:_SHOWN])) + (f" and {len(circle) - _SHOWN} more" if circle[_SHOWN:] else "")
+def _circles(everybody: Iterable[KustomizationId], order: Order) -> dict[KustomizationId, frozenset[KustomizationId]]:
+    """Give everybody who waits for itself, each with all of its circle."""
+    waits_for: dict[KustomizationId, set[KustomizationId]] = {}
+    for id_ in order.depends.keys() | order.parents.keys():
+        for other in order.before(id_):
+            waits_for.setdefault(other, set()).add(id_)
+    found: dict[KustomizationId, frozenset[KustomizationId]] = {}
+    for id_ in everybody:
+        if id_ not in found:
+            circle = _reachable(id_, order.before) & _reachable(id_, lambda one: waits_for.get(one, ()))
+            found |= dict.fromkeys(circle, circle)
+    return found
+
+
+def _told(row: KustomizationReport, circle: frozenset[KustomizationId]) -> KustomizationReport:
+    members = sorted(circle)
+    names = ", ".join(map(str, members[:_SHOWN])) + (f" and {len(members) - _SHOWN} more" if members[_SHOWN:] else "")
     finding = Finding(
         "dependency-cycle",
         Severity.WARNING,
@@ -76,13 +89,17 @@ def _told(row: KustomizationReport, order: Order) -> KustomizationReport:
     return replace(row, findings=(*row.findings, finding))
 
 
-def _reachable(start: KustomizationId, order: Order) -> frozenset[KustomizationId]:
-    """Give everybody that a Kustomization waits for, directly or not; itself too in a circle."""
+def _reachable(
+    start: KustomizationId,
+    following: Callable[[KustomizationId], Iterable[KustomizationId]],
+    ends: Collection[KustomizationId] = (),
+) -> frozenset[KustomizationId]:
+    """Give everybody that can be reached; the start too in a circle. ``ends``: no further than these."""
     found: set[KustomizationId] = set()
-    waiting = list(order.before(start))
+    waiting = list(following(start))
     while waiting:
         id_ = waiting.pop()
         if id_ not in found:
             found.add(id_)
-            waiting.extend(order.before(id_))
+            waiting.extend(() if id_ in ends else following(id_))
     return frozenset(found)

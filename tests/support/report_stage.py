@@ -147,8 +147,12 @@ class ReportStage:
             )
             self.applied(name)
 
-    def applied(self, name: str) -> None:
-        """Wait until a Kustomization is at the source's revision."""
+    def gone(self, kind: str, name: str) -> None:
+        """Wait until an object is not there any more."""
+        wait_for(lambda: self.live(kind, name) is None, f"{kind}/{name} is gone")
+
+    def applied(self, name: str, *, anything: bool = False) -> None:
+        """Wait until a Kustomization is at the revision that was fed last, or at any (``anything``)."""
         said = ""
 
         def ready() -> bool:
@@ -156,7 +160,9 @@ class ReportStage:
             status = (self.live("Kustomization", name) or {}).get("status", {})
             conditions = {item["type"]: item for item in status.get("conditions", [])}
             said = str(conditions.get("Ready", {}).get("message"))
-            return status.get("lastAppliedRevision") == self.revision and conditions["Ready"]["status"] == "True"
+            revision = status.get("lastAppliedRevision")
+            there = bool(revision) if anything else revision == self.revision
+            return there and conditions["Ready"]["status"] == "True"
 
         try:
             wait_for(ready, f"{self.namespace}/{name} is applied")
@@ -190,7 +196,7 @@ async def report_stage(
     kubeconfig: Path,
     flux: Path,
     folder: Path,
-    artifacts: Artifacts,
+    served: Artifacts,
     **watch: Any,
 ) -> AsyncIterator[ReportStage]:
     """Open the doors on a namespace; ``watch`` are settings."""
@@ -202,7 +208,7 @@ async def report_stage(
         github={"token": "never-used"},
     )
     async with open_eyes(settings) as eyes:
-        yield ReportStage(cluster, namespace, artifacts, eyes)
+        yield ReportStage(cluster, namespace, served, eyes)
 
 
 def row_of(report: ClusterReport, name: str) -> KustomizationReport:
