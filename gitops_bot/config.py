@@ -264,6 +264,17 @@ class TrustSettings(_Section):
     allow_public_comments: bool = False
 
 
+class DecisionSettings(_Section):
+    """What people may decide from the channel, beyond approving what was looked at completely."""
+
+    # Approve although not everything was looked at, or would be accepted: a person takes that on themselves.
+    allow_incomplete: bool = False
+    # Take an approval back as soon as the head moves; GitHub itself does so only where a rule asks for it.
+    withdraw_when_head_moves: bool = True
+    # Whether and how pull requests are merged from the channel: never, merge, squash, rebase.
+    merge: Literal["never", "merge", "squash", "rebase"] = "never"
+
+
 class FluxSettings(_Section):
     """The flux program and its limits."""
 
@@ -343,6 +354,24 @@ class NoiseSettings(_Section):
     kustomizations: tuple[str, ...] = ()
     # Objects: fewer of one Kustomization that only drifted are left out. 0: all drift is shown.
     hide_drift_below: int = Field(default=0, ge=0)
+
+
+PublishName = Literal["never", "on_click", "when_complete", "always"]
+
+
+class PublishRepositorySettings(_Section):
+    """What is decided for some repositories."""
+
+    # An owner/name pattern; the first one that matches counts.
+    repository: str
+    policy: PublishName
+
+
+class PublishSettings(_Section):
+    """When a report becomes a comment on the pull request. One that is there is kept up to date."""
+
+    policy: PublishName = "on_click"
+    repositories: tuple[PublishRepositorySettings, ...] = ()
 
 
 class StatusSettings(_Section):
@@ -440,10 +469,12 @@ class Settings(BaseSettings):
     # Slack user id to GitHub login: who may approve. Empty: no Approve button.
     people: Mapping[str, str] = Field(default_factory=dict)
     trust: TrustSettings = TrustSettings()
+    decisions: DecisionSettings = DecisionSettings()
     store: StoreSettings = StoreSettings()
     flux: FluxSettings = FluxSettings()
     review: ReviewSettings = ReviewSettings()
     filters: FilterSettings = FilterSettings()
+    publish: PublishSettings = PublishSettings()
     status: StatusSettings = StatusSettings()
     risk: RiskSettings = RiskSettings()
     noise: NoiseSettings = NoiseSettings()

@@ -44,6 +44,7 @@ from gitops_bot.journeys.ports import Doors, Eyes
 from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.journeys.prove_guards import prove_guards
 from gitops_bot.journeys.shared_runs import SharedRuns
+from gitops_bot.journeys.withdraw_approval import withdraw_outdated_approvals
 from gitops_bot.models.chat import Click
 from gitops_bot.models.checks import Check, CheckState
 from gitops_bot.models.pull_requests import Repository
@@ -57,6 +58,7 @@ from gitops_bot.rules.filters import Choice, Drafts, FilterPolicy
 from gitops_bot.rules.fleet import Fleet
 from gitops_bot.rules.fleet_rights import Choices, RightsPlan
 from gitops_bot.rules.noise import FieldRule, NoisePolicy
+from gitops_bot.rules.publishing import Publish, PublishPolicy
 from gitops_bot.rules.risk import RiskPolicy
 from gitops_bot.rules.routing import ChannelPolicy, QuietHours, Route
 from gitops_bot.rules.statuses import StatusPolicy
@@ -156,6 +158,12 @@ def _filter_policy(settings: FilterSettings) -> FilterPolicy:
         base_branches=choice(settings.base_branches),
         drafts=Drafts(settings.drafts),
     )
+
+
+def _publish_policy(settings: Settings) -> PublishPolicy:
+    repositories = [(rule.repository, Publish(rule.policy)) for rule in settings.publish.repositories]
+    public = settings.trust.allow_public_comments
+    return PublishPolicy(Publish(settings.publish.policy), tuple(repositories), public)
 
 
 def _status_policy(settings: StatusSettings) -> StatusPolicy:
@@ -304,10 +312,15 @@ async def open_service(settings: Settings) -> AsyncIterator["Service"]:
             one_at_a_time=OneAtATime(),
             watch=settings.watch,
             people=settings.people,
-            decision_policy=DecisionPolicy(allow_public_comments=settings.trust.allow_public_comments),
+            decision_policy=DecisionPolicy(
+                publishing=_publish_policy(settings),
+                allow_public_comments=settings.trust.allow_public_comments,
+                **settings.decisions.model_dump(),
+            ),
             statuses=_status_policy(settings.status),
             channels=_channel_policy(settings.slack),
             filters=_filter_policy(settings.filters),
+            publishing=_publish_policy(settings),
             settings_digest=settings_digest(settings),
         )
         github = cast("GitHubDoor", eyes.github)
@@ -358,6 +371,7 @@ class Service:
         """One tick: look at the repositories, and take up clicks that had to wait."""
         await carry_out_waiting_clicks(self._doors)
         self._looks = await poll_repositories(self._doors)
+        await withdraw_outdated_approvals(self._doors)
         self._last_poll = _now()
         await self._keep_validators()
         # One that a review found broken is told now, one that was mended is found mended: not in an hour.

@@ -37,6 +37,7 @@ from gitops_bot.rules.decisions import DecisionPolicy
 from gitops_bot.rules.feeds import ArtifactOrigin
 from gitops_bot.rules.filters import FilterPolicy
 from gitops_bot.rules.noise import NoisePolicy
+from gitops_bot.rules.publishing import PublishPolicy
 from gitops_bot.rules.risk import RiskPolicy
 from gitops_bot.rules.routing import ChannelPolicy
 from gitops_bot.rules.statuses import StatusPolicy
@@ -92,6 +93,10 @@ class GitHub(Protocol):
 
     async def review_rules(self, repository: Repository, branch: str) -> ReviewRules:
         """What the rules of a branch ask of reviews, by conditional request."""
+        ...
+
+    async def review(self, repository: Repository, number: int, review_id: int) -> Review | None:
+        """One review as it is now; None when there is none."""
         ...
 
     async def find_review(self, repository: Repository, number: int, marker: str, state: str) -> Review | None:
@@ -277,11 +282,18 @@ class Chat(Protocol):
         """Tell one person something that only they see. Not guaranteed by Slack."""
         ...
 
-    async def open_dialog(self, trigger_id: str, view: Mapping[str, object]) -> str:
-        """Open a modal within 3 s of the click; returns the view's id."""
+    async def open_dialog(
+        self, trigger_id: str, view: Mapping[str, object], *, value: str, message: PostedMessage
+    ) -> str:
+        """Open a modal within 3 s of the click; returns the view's id.
+
+        Its submission comes as a Click with this ``value`` and ``message``, whose action is the view's ``callback_id``.
+        """
         ...
 
-    async def update_dialog(self, view_id: str, view: Mapping[str, object]) -> None:
+    async def update_dialog(
+        self, view_id: str, view: Mapping[str, object], *, value: str, message: PostedMessage
+    ) -> None:
         """Show something else in an open modal. SlackRefused when it was closed meanwhile."""
         ...
 
@@ -421,6 +433,7 @@ class Doors(Eyes):
     # Where messages go, and when.
     channels: ChannelPolicy
     filters: FilterPolicy
+    publishing: PublishPolicy
     # Digest of the settings that decide what a report says: a change of them makes every report anew.
     settings_digest: str
 

@@ -23,6 +23,7 @@ from gitops_bot.journeys.look_at_cluster import NOT_LOOKED_AT
 from gitops_bot.journeys.look_at_pull_request import look_at_pull_request
 from gitops_bot.journeys.ports import Doors
 from gitops_bot.journeys.progress_board import ProgressBoard
+from gitops_bot.journeys.publish_report import publish_report
 from gitops_bot.journeys.show_message import show_message
 from gitops_bot.journeys.show_progress import shown_progress
 from gitops_bot.journeys.tell_pull_request import has_message, tell_newest_report
@@ -125,6 +126,7 @@ async def _tell(doors: Doors, pull: PullRequest, base_tip: str) -> None:
     told_all = True
     if await _is_to_be_told(doors, pull, stored.report):
         told_all = await tell_newest_report(doors, pull.key)
+        await publish_report(doors, stored)
     # Only now: a kill before this line makes the next start tell it (again, as an edit). A cluster that
     # could not be looked at keeps it waiting.
     lacks = any(finding.code == NOT_LOOKED_AT for cluster in stored.report.clusters for finding in cluster.findings)

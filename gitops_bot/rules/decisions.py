@@ -1,13 +1,16 @@
 """May this person do this now, to this commit? Values in, a refusal in the person's words out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from gitops_bot.models.changes import Operation
 from gitops_bot.models.chat import ChatIdentity, ChatPerson
-from gitops_bot.models.pull_requests import Permission, PullRequest
-from gitops_bot.models.reports import Report, Verdict
+from gitops_bot.models.pull_requests import CommitPeople, Permission, PullRequest
+from gitops_bot.models.records import Decision
+from gitops_bot.models.reports import Report, Severity, Verdict
+from gitops_bot.rules.publishing import Publish, PublishPolicy
 
 
 class Action(StrEnum):
@@ -15,18 +18,38 @@ class Action(StrEnum):
 
     COMMENT = "comment"
     APPROVE = "approve"
+    REQUEST_CHANGES = "request_changes"
     # Let a held pull request be looked at, for this very commit.
     TRUST = "trust"
+    # Nobody approves or merges from here until somebody releases it.
+    HOLD = "hold"
+    RELEASE = "release"
+    MERGE = "merge"
     # A link: nothing is carried out.
     VIEW = "view"
     # Look at a pull request that was open at the first start, or look again.
     LOOK = "look"
+    # Never pressed: what became of an approval when the head moved. It stands among the decisions.
+    WITHDRAW = "withdraw"
 
 
-# What only somebody of ours may do, with a right on GitHub at that moment.
-NEEDS_A_RIGHT = frozenset({Action.APPROVE, Action.TRUST})
 # What a button below a report may ask for: its value is the report's id.
-ON_A_REPORT = frozenset({Action.COMMENT, Action.APPROVE, Action.TRUST})
+ON_A_REPORT = frozenset(Action) - {Action.VIEW, Action.LOOK, Action.WITHDRAW}
+# What only somebody of ours may do, with a right on GitHub at that moment.
+NEEDS_A_RIGHT = ON_A_REPORT - {Action.COMMENT}
+# What nobody does to their own pull request.
+_NOT_THE_AUTHOR = frozenset({Action.APPROVE, Action.TRUST, Action.REQUEST_CHANGES})
+# What is about the commit that was shown: an older report does not do.
+ABOUT_THE_NEWEST_REPORT = frozenset({Action.COMMENT, Action.APPROVE, Action.REQUEST_CHANGES, Action.MERGE})
+# What a person wants to do, as it stands in a sentence.
+_DOING = {
+    Action.APPROVE: "approving",
+    Action.TRUST: "letting it run",
+    Action.REQUEST_CHANGES: "requesting changes",
+    Action.HOLD: "holding it",
+    Action.RELEASE: "releasing it",
+    Action.MERGE: "merging",
+}
 
 
 @dataclass(frozen=True)
@@ -35,6 +58,14 @@ class DecisionPolicy:
 
     # Post reports as comments where everybody can read them.
     allow_public_comments: bool = False
+    # Where no report may become a comment at all.
+    publishing: PublishPolicy = field(default_factory=PublishPolicy)
+    # Approve although not everything was looked at, or would be accepted.
+    allow_incomplete: bool = False
+    # "never", or how GitHub is to merge: "merge", "squash", "rebase".
+    merge: str = "never"
+    # Take an approval back when the head moves.
+    withdraw_when_head_moves: bool = True
 
 
 _STRICT = DecisionPolicy()
@@ -54,19 +85,15 @@ class Person:
     outsider: str = ""
 
 
-def offered(report: Report, pull: PullRequest, *, may_decide: bool, released: AbstractSet[str]) -> tuple[Action, ...]:
-    """Give the buttons that make sense below a report, ``pull`` being the pull request as it is now.
+@dataclass(frozen=True)
+class Situation:
+    """What a decision rests on, beside the report: the pull request as GitHub tells it at this moment, and its past."""
 
-    ``may_decide``: whether anybody is mapped to GitHub. ``released``: head commits that somebody let through.
-    """
-    if pull.state != "open":
-        return (Action.VIEW,)
-    if report.verdict is Verdict.HELD:
-        waits = may_decide and report.pull_request.head_sha not in released
-        return (Action.TRUST, Action.VIEW) if waits else (Action.VIEW,)
-    if may_decide and report.verdict.complete and not pull.draft:
-        return (Action.COMMENT, Action.APPROVE, Action.VIEW)
-    return (Action.COMMENT, Action.VIEW)
+    now: PullRequest
+    # None: not asked, because it does not matter for this action.
+    commit_people: CommitPeople | None = None
+    # All decisions on this pull request so far, oldest first.
+    made: tuple[Decision, ...] = ()
 
 
 def github_login(people: Mapping[str, str], slack_user: str) -> str:
@@ -90,21 +117,72 @@ def why_outsider(person: ChatPerson, us: ChatIdentity) -> str:
     return _first(table)
 
 
-def refusal(action: Action, person: Person, report: Report, now: PullRequest, policy: DecisionPolicy = _STRICT) -> str:
-    """Say why this person may not do this now; "" when they may.
+def hold_on(made: Iterable[Decision]) -> Decision | None:
+    """The decision that holds a pull request now; None when nothing does."""
+    last = None
+    for decision in made:
+        if decision.action in {Action.HOLD, Action.RELEASE} and decision.outcome == "done":
+            last = decision
+    return last if last is not None and last.action == Action.HOLD else None
 
-    ``report`` is what the button's message showed, ``now`` the pull request as GitHub tells it
-    at this moment.
+
+def is_grave(report: Report) -> bool:
+    """Whether a person should read once more what they approve: high risk, something destroyed, not all seen."""
+    if report.highest_risk is Severity.CRITICAL or not report.verdict.complete:
+        return True
+    rows = [row for cluster in report.clusters for row in cluster.rows]
+    findings = [finding for cluster in report.clusters for finding in cluster.findings]
+    findings += [finding for row in rows for finding in row.findings]
+    destroyed = {Operation.DELETE, Operation.RECREATE}
+    return any(finding.severity is Severity.CRITICAL for finding in findings) or any(
+        change.operation in destroyed for row in rows for change in row.changes
+    )
+
+
+def offered(
+    report: Report,
+    pull: PullRequest,
+    *,
+    may_decide: bool,
+    made: tuple[Decision, ...] = (),
+    released: AbstractSet[str] = frozenset(),
+    policy: DecisionPolicy = _STRICT,
+) -> tuple[Action, ...]:
+    """Give the buttons that make sense below a report, the important ones first; ``pull`` is as it is now.
+
+    ``may_decide``: whether anybody is mapped to GitHub. ``released``: head commits that somebody let through.
     """
+    if pull.state != "open":
+        return (Action.VIEW,)
+    held, on_hold = report.verdict is Verdict.HELD, hold_on(made) is not None
+    ready = may_decide and not on_hold and not pull.draft and not held
+    complete = report.verdict.complete
+    table = (
+        (Action.TRUST, held and may_decide and report.pull_request.head_sha not in released),
+        (Action.APPROVE, ready and (complete or policy.allow_incomplete)),
+        (Action.COMMENT, not held and not _first(_about_comment(pull, policy))),
+        (Action.VIEW, True),
+        (Action.REQUEST_CHANGES, may_decide and not held),
+        (Action.LOOK, True),
+        (Action.HOLD, may_decide and not on_hold),
+        (Action.RELEASE, may_decide and on_hold),
+        (Action.MERGE, ready and complete and policy.merge != "never"),
+    )
+    return tuple(action for action, makes_sense in table if makes_sense)
+
+
+def refusal(
+    action: Action, person: Person, report: Report, situation: Situation, policy: DecisionPolicy = _STRICT
+) -> str:
+    """Say why this person may not do this now; "" when they may. ``report`` is what the button's message showed."""
+    now = situation.now
     if action in NEEDS_A_RIGHT and person.outsider:
         return f"{person.outsider} Nothing was done."
     if moved := _first(_moved(report, now)):
         return moved
     if action is Action.COMMENT:
-        return _refusal_to_comment(now, policy)
-    if action in NEEDS_A_RIGHT:
-        return _first(_about_person(action, person, now)) or _first(_about_report(action, report, now))
-    return ""
+        return _first(_about_comment(now, policy))
+    return _first(_about_person(action, person, situation)) or _first(_about_report(action, report, situation, policy))
 
 
 def _first(table: _Table) -> str:
@@ -131,21 +209,28 @@ def _moved(report: Report, now: PullRequest) -> _Table:
     )
 
 
-def _refusal_to_comment(now: PullRequest, policy: DecisionPolicy) -> str:
-    if now.repository_is_private or policy.allow_public_comments:
-        return ""
+def _about_comment(now: PullRequest, policy: DecisionPolicy) -> _Table:
     return (
-        f"{now.repository} is public: a comment would show everybody what runs in the cluster, so nothing was posted. "
-        "An administrator may allow it with trust.allow_public_comments."
+        (
+            policy.publishing.of(now.repository) is Publish.NEVER,
+            f"Reports on {now.repository} are not posted on GitHub (publish.policy).",
+        ),
+        (
+            not now.repository_is_private and not policy.allow_public_comments,
+            (
+                f"{now.repository} is public: a comment would show everybody what runs in the cluster, so nothing was "
+                "posted. An administrator may allow it with trust.allow_public_comments."
+            ),
+        ),
     )
 
 
-# What a person wants to do, as it stands in a sentence.
-_DOING = {Action.APPROVE: "approving", Action.TRUST: "letting it run"}
-
-
-def _about_person(action: Action, person: Person, now: PullRequest) -> _Table:
-    name, login, doing = f"{now.repository}#{now.number}", person.github_login, _DOING[action]
+def _about_person(action: Action, person: Person, situation: Situation) -> _Table:
+    now, login, doing = situation.now, person.github_login, _DOING[action]
+    name = f"{now.repository}#{now.number}"
+    is_author = login.lower() == now.author.lower()
+    people = situation.commit_people
+    hold = hold_on(situation.made)
     return (
         (
             not login,
@@ -155,8 +240,20 @@ def _about_person(action: Action, person: Person, now: PullRequest) -> _Table:
             ),
         ),
         (
-            login.lower() == now.author.lower(),
+            is_author and action in _NOT_THE_AUTHOR,
             f"You ({login}) are the author of {name}: somebody else has to do that.",
+        ),
+        (
+            people is not None and login.lower() in people.logins,
+            f"You ({login}) made a commit of {name}: somebody else has to approve it.",
+        ),
+        (
+            people is not None and not people.complete,
+            f"{name} has more commits than GitHub lists, so nobody can tell who made them. Approve it on GitHub.",
+        ),
+        (
+            is_author and action is Action.RELEASE and hold is not None and hold.github_login.lower() != login.lower(),
+            f"You ({login}) are the author of {name}, and somebody else holds it: somebody else has to release it.",
         ),
         (
             not person.permission.may_write,
@@ -165,15 +262,27 @@ def _about_person(action: Action, person: Person, now: PullRequest) -> _Table:
     )
 
 
-def _about_report(action: Action, report: Report, now: PullRequest) -> _Table:
-    name, verdict = f"{now.repository}#{now.number}", report.verdict
-    if action is Action.TRUST:
-        return ((verdict is not Verdict.HELD, f"{name} is not held any more: the message shows its report."),)
-    return (
-        (now.draft, f"{name} is a draft: it can be approved once it is ready for review."),
-        (verdict is Verdict.HELD, f"{name} is held: nothing was rendered, so there is nothing to approve."),
-        (
-            not verdict.complete,
-            f"The report on {name} is {verdict}: not everything was looked at, so it cannot be approved from here.",
+def _about_report(action: Action, report: Report, situation: Situation, policy: DecisionPolicy) -> _Table:
+    now, verdict = situation.now, report.verdict
+    name = f"{now.repository}#{now.number}"
+    hold = hold_on(situation.made)
+    by = f" by {hold.github_login}" if hold is not None else ""
+    held = (hold is not None, f"{name} is on hold{by}: it has to be released first.")
+    draft = (now.draft, f"{name} is a draft: that is possible once it is ready for review.")
+    unseen = (verdict is Verdict.HELD, f"{name} is held: nothing was rendered, so there is nothing to decide about.")
+    incomplete = f"The report on {name} is {verdict}: not everything was looked at, so that is not possible from here."
+    tables: dict[Action, _Table] = {
+        Action.TRUST: ((verdict is not Verdict.HELD, f"{name} is not held any more: the message shows its report."),),
+        Action.APPROVE: (held, draft, unseen, (not (verdict.complete or policy.allow_incomplete), incomplete)),
+        Action.REQUEST_CHANGES: (unseen,),
+        Action.HOLD: ((hold is not None, f"{name} is on hold already{by}."),),
+        Action.RELEASE: ((hold is None, f"{name} is not on hold."),),
+        Action.MERGE: (
+            (policy.merge == "never", "Merging from here is switched off (decisions.merge)."),
+            held,
+            draft,
+            unseen,
+            (not verdict.complete, incomplete),
         ),
-    )
+    }
+    return tables[action]

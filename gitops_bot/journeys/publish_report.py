@@ -1,0 +1,23 @@
+"""Write the report as a comment without a click, where that is decided, and keep one that is there up to date."""
+
+from gitops_bot import telemetry
+from gitops_bot.errors import GitHubRefused, GitHubRejected
+from gitops_bot.journeys.ports import Doors
+from gitops_bot.journeys.post_comment import comment_effect, post_comment
+from gitops_bot.models.records import EffectState, StoredReport
+from gitops_bot.rules.publishing import publishes_by_itself
+
+log = telemetry.logger(__name__)
+
+
+async def publish_report(doors: Doors, stored: StoredReport) -> None:
+    """Do it when it is decided and not done yet. What GitHub refuses is logged; the message on Slack stands."""
+    known = await comment_effect(doors, stored.report.pull_request)
+    if not publishes_by_itself(stored.report, doors.publishing, has_comment=known is not None):
+        return
+    if known is not None and known.state is EffectState.DONE and known.digest == stored.report.digest:
+        return
+    try:
+        await post_comment(doors, stored)
+    except (GitHubRefused, GitHubRejected) as error:
+        log.warning("could not comment", pull_request=stored.report.pull_request.key, reason=str(error))
