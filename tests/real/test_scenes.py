@@ -5,13 +5,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from scene_outcome import unexplained
+from scene_outcome import described, unexplained
 from scene_stage import Actor, Artifacts, Stage, play, wait_for
 from scenes import SCENES, Scene, Tree, definition
 
-from gitops_bot.models.changes import FieldChange
-from gitops_bot.models.kustomizations import ObjectReference
-from gitops_bot.models.reports import KustomizationReport, RowState
+from gitops_bot.models.reports import RowState
 from gitops_bot.rules.compare import ComparisonInputs, kustomization_report
 from gitops_bot.sandbox.cluster import Cluster
 from gitops_bot.sandbox.kubernetes_api import ApiRefused
@@ -68,25 +66,3 @@ def test_scene(
         return
     stage.merge(tree(scene.result, namespace), refused=report.state is RowState.FAILING)
     assert unexplained(report, before, stage.live_objects(base, result)[0]) == []
-
-
-def described(report: KustomizationReport) -> str:
-    lines = [] if report.state is RowState.CHANGED else [f"[{report.state}]"]
-    for change in report.changes:
-        lines.append(f"{change.operation} {_name(change.object)} ({change.origin})")
-        lines += [_field(field) for field in change.fields]
-    for finding in report.findings:
-        words = ["!", finding.code, _name(finding.object) if finding.object else ""]
-        words += ["blocks"] if finding.blocks else []
-        words += ["incomplete"] if finding.incomplete else []
-        lines.append(" ".join(word for word in words if word))
-    return "\n".join(lines)
-
-
-def _name(reference: ObjectReference) -> str:
-    return f"{reference.kind}/{reference.name}"
-
-
-def _field(field: FieldChange) -> str:
-    before, after = (text.replace("\n", "\\n") for text in (field.before, field.after))
-    return f"  {field.origin} {field.path}: {before} -> {after}".replace(":  ->", ": ->").rstrip()

@@ -1,10 +1,10 @@
 """Compares what a report said with what the merge then did to the objects."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from gitops_bot.models.changes import FieldChange, Operation, Origin, ResourceChange
-from gitops_bot.models.kustomizations import ObjectReference
+from gitops_bot.models.kustomizations import KustomizationId, ObjectReference
 from gitops_bot.models.reports import KustomizationReport, RowState
 from gitops_bot.rules.fields import ORDER, Shape, same
 from gitops_bot.rules.neat import parse_neat
@@ -23,6 +23,33 @@ def unexplained(report: KustomizationReport, before: Objects, after: Objects) ->
         for reference in {*before, *after, *told}
         for problem in _problems(report, told.get(reference), reference, before.get(reference), after.get(reference))
     ]
+
+
+def problems_of(rows: Iterable[KustomizationReport], before: Objects, after: Objects) -> list[str]:
+    """Return every difference between the rows of several Kustomizations and the outcome, in words.
+
+    An object of which two rows speak moves between them, and may come through or be made anew.
+    """
+    told: dict[ObjectReference, list[tuple[KustomizationReport, ResourceChange]]] = {}
+    for row in rows:
+        for change in row.changes:
+            told.setdefault(change.object, []).append((row, change))
+    found = []
+    for reference in {*before, *after, *told}:
+        about = told.get(reference, [])
+        one, other = before.get(reference), after.get(reference)
+        if len(about) > 1:
+            found += [f"{reference}: it was to move, and is gone"] if other is None else []
+        elif about:
+            unsure = any("may stay" in note for note in about[0][1].notes)
+            if not (unsure and one is not None and other is not None):
+                found += _problems(*about[0], reference, one, other)
+        else:
+            found += _problems(_NOBODY, None, reference, one, other)
+    return found
+
+
+_NOBODY = KustomizationReport(KustomizationId("", "", ""), "", RowState.CHANGED)
 
 
 def _problems(
@@ -88,3 +115,26 @@ def _paths(field: FieldChange) -> Iterator[str]:
 def _cleaned(value: Mapping[str, Any]) -> dict[str, Any]:
     metadata = {key: inner for key, inner in value["metadata"].items() if key not in _BOOKKEEPING}
     return {**{key: inner for key, inner in value.items() if key != "status"}, "metadata": metadata}
+
+
+def described(report: KustomizationReport) -> str:
+    """Write a report as the table of scenes does."""
+    lines = [] if report.state is RowState.CHANGED else [f"[{report.state}]"]
+    for change in report.changes:
+        lines.append(f"{change.operation} {_name(change.object)} ({change.origin})")
+        lines += [_field(field) for field in change.fields]
+    for finding in (finding for finding in report.findings if not finding.risk):
+        words = ["!", finding.code, _name(finding.object) if finding.object else ""]
+        words += ["blocks"] if finding.blocks else []
+        words += ["incomplete"] if finding.incomplete else []
+        lines.append(" ".join(word for word in words if word))
+    return "\n".join(lines)
+
+
+def _name(reference: ObjectReference) -> str:
+    return f"{reference.kind}/{reference.name}"
+
+
+def _field(field: FieldChange) -> str:
+    before, after = (text.replace("\n", "\\n") for text in (field.before, field.after))
+    return f"  {field.origin} {field.path}: {before} -> {after}".replace(":  ->", ": ->").rstrip()

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
+from family_stage import child
 from scene_stage import Step, create, delete, edit, forbid, limit, mutate, scale
 
 
@@ -1107,5 +1108,183 @@ SCENES = (
         result=config("web", a="1"),
         by_hand=(create(config("web", b="1"), manager="operator"),),
         expected="[unchanged]",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Family:
+    """A situation with several Kustomizations, each line of ``expected`` below the row that it belongs to."""
+
+    name: str
+    main: Mapping[str, str]
+    result: Mapping[str, str]
+    expected: str
+    # What the merge does to each object, in words of its own: "deleted", "created", "made anew", "changed".
+    outcome: str
+    # Kustomizations that no other one brings, by name, with fields of their spec.
+    roots: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"apps": {}})
+    by_hand: tuple[Step, ...] = ()
+
+
+def _files(**texts: str) -> dict[str, str]:
+    """Name files by their folders: ``apps="..."`` is ``apps/all.yaml``, whose objects are in the scene's namespace."""
+    found = {}
+    for folder, text in texts.items():
+        documents = [document for document in yaml.safe_load_all(text) if document]
+        for document in documents:
+            document["metadata"]["namespace"] = "NAMESPACE"
+        found[f"{folder}/all.yaml"] = yaml.safe_dump_all(documents, sort_keys=False)
+    return found
+
+
+FAMILIES = (
+    Family(
+        "an object moves from one Kustomization to another: a race, which is said",
+        roots={"giver": {}, "taker": {}},
+        main=_files(giver=config("stays", x="1") + config("moves", x="1"), taker=config("other", x="1")),
+        result=_files(giver=config("stays", x="1"), taker=config("other", x="1") + config("moves", x="1")),
+        expected="""
+            giver
+              delete ConfigMap/moves (pull_request)
+              ! moved ConfigMap/moves
+            taker
+              change ConfigMap/moves (pull_request)
+                pull_request metadata.labels.kustomize.toolkit.fluxcd.io/name: giver -> taker
+              ! moved ConfigMap/moves
+        """,
+        outcome="ConfigMap/moves changed or made anew",
+    ),
+    Family(
+        "an object that says prune: disabled moves safely",
+        roots={"giver": {}, "taker": {}},
+        main=_files(giver=config("stays", x="1") + config("moves", marks=KEEP, x="1"), taker=config("other", x="1")),
+        result=_files(giver=config("stays", x="1"), taker=config("other", x="1") + config("moves", marks=KEEP, x="1")),
+        expected="""
+            giver [unchanged]
+              ! orphaned ConfigMap/moves
+            taker
+              change ConfigMap/moves (pull_request)
+                pull_request metadata.labels.kustomize.toolkit.fluxcd.io/name: giver -> taker
+        """,
+        outcome="ConfigMap/moves changed",
+    ),
+    Family(
+        "a new child comes with its objects",
+        main=_files(apps=config("web", x="1")),
+        result=_files(apps=config("web", x="1") + child("young", "NAMESPACE"), young=config("toy", x="1")),
+        expected="""
+            apps
+              create Kustomization/young (pull_request)
+            young [new]
+              create ConfigMap/toy (pull_request)
+        """,
+        outcome="""
+            Kustomization/young created
+            ConfigMap/toy created
+        """,
+    ),
+    Family(
+        "a child goes, and takes its objects along",
+        main=_files(apps=config("web", x="1") + child("old", "NAMESPACE"), old=config("toy", x="1")),
+        result=_files(apps=config("web", x="1"), old=config("toy", x="1")),
+        expected="""
+            apps
+              delete Kustomization/old (pull_request)
+            old [removed]
+              delete ConfigMap/toy (pull_request)
+        """,
+        outcome="""
+            Kustomization/old deleted
+            ConfigMap/toy deleted
+        """,
+    ),
+    Family(
+        "a child goes, and its objects stay: deletionPolicy is Orphan",
+        main=_files(
+            apps=config("web", x="1") + child("old", "NAMESPACE", deletionPolicy="Orphan"), old=config("toy", x="1")
+        ),
+        result=_files(apps=config("web", x="1"), old=config("toy", x="1")),
+        expected="""
+            apps
+              delete Kustomization/old (pull_request)
+            old [removed]
+              ! orphaned ConfigMap/toy
+        """,
+        outcome="Kustomization/old deleted",
+    ),
+    Family(
+        "a child stops pruning and loses a file: its old spec meets the new commit first, and prunes",
+        main=_files(apps=child("inner", "NAMESPACE"), inner=config("toy", x="1") + config("old", x="1")),
+        result=_files(apps=child("inner", "NAMESPACE", prune=False), inner=config("toy", x="1")),
+        expected="""
+            apps
+              change Kustomization/inner (pull_request)
+                pull_request spec.prune: true -> false
+            inner
+              delete ConfigMap/old (pull_request)
+        """,
+        outcome="""
+            Kustomization/inner changed
+            ConfigMap/old deleted
+        """,
+    ),
+    Family(
+        "a child begins to prune and loses a file: its old spec may have let go of the object by then",
+        main=_files(apps=child("inner", "NAMESPACE", prune=False), inner=config("toy", x="1") + config("old", x="1")),
+        result=_files(apps=child("inner", "NAMESPACE"), inner=config("toy", x="1")),
+        expected="""
+            apps
+              change Kustomization/inner (pull_request)
+                pull_request spec.prune: false -> true
+            inner
+              delete ConfigMap/old (pull_request)
+        """,
+        outcome="""
+            Kustomization/inner changed
+            ConfigMap/old deleted or as before
+        """,
+    ),
+    Family(
+        "a child puts its objects into another namespace",
+        main={
+            **_files(apps=child("inner", "NAMESPACE", targetNamespace="NAMESPACE")),
+            "inner/all.yaml": config("toy", x="1"),
+        },
+        result={
+            **_files(apps=child("inner", "NAMESPACE", targetNamespace="NAMESPACE-b")),
+            "inner/all.yaml": config("toy", x="1"),
+        },
+        expected="""
+            apps
+              change Kustomization/inner (pull_request)
+                pull_request spec.targetNamespace: NAMESPACE -> NAMESPACE-b
+            inner
+              create ConfigMap/toy (pull_request)
+              delete ConfigMap/toy (pull_request)
+        """,
+        outcome="""
+            Kustomization/inner changed
+            ConfigMap/toy created
+            ConfigMap/toy deleted
+        """,
+    ),
+    Family(
+        "a child is built from another folder",
+        main=_files(apps=child("inner", "NAMESPACE"), inner=config("toy", x="1")),
+        result=_files(apps=child("inner", "NAMESPACE", path="./other"), other=config("doll", x="1")),
+        expected="""
+            apps
+              change Kustomization/inner (pull_request)
+                pull_request spec.path: ./inner -> ./other
+            inner
+              create ConfigMap/doll (pull_request)
+              delete ConfigMap/toy (pull_request)
+        """,
+        outcome="""
+            Kustomization/inner changed
+            ConfigMap/doll created
+            ConfigMap/toy deleted
+        """,
     ),
 )
