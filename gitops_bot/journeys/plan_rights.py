@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 from gitops_bot.journeys.ports import Cluster, Eyes
 from gitops_bot.models.reports import Report
-from gitops_bot.models.rights import Right
 from gitops_bot.rules.affected import not_reviewable
-from gitops_bot.rules.fleet_rights import Choices, RightsPlan, canary_right, plan_rights, superfluous
+from gitops_bot.rules.fleet_rights import Choices, RightsPlan, canary_right, in_words, plan_rights, superfluous
 
 # Namespaces that are looked at for superfluous rights besides those of the fleet: what is given everywhere shows here.
 _ELSEWHERE = ("default", "kube-system")
@@ -53,11 +52,7 @@ async def compare_rights(cluster: Cluster, plan: RightsPlan) -> Differences:
     found = await asyncio.gather(*(cluster.diff_granted(place) for place in places))
     granted = dict(zip(places, found, strict=True))
     return Differences(
-        tuple(sorted(_words(right) for right in lacks)),
+        in_words(lacks),
         superfluous(plan, granted, {canary}),
         all(one.whole for one in found),
     )
-
-
-def _words(right: Right) -> str:
-    return f"{right.verb} {right.full_resource}{f' in {right.namespace}' if right.namespace else ''}"

@@ -5,13 +5,13 @@ their bindings, are given only to whom asks for them; the policies that guard th
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from gitops_bot.models.kustomizations import Kustomization, ObjectReference
 from gitops_bot.models.rights import Granted, GrantedRule, Right
 from gitops_bot.rules.consequences import substitutes_from
-from gitops_bot.rules.rbac_rules import PolicyRule, by_scope
+from gitops_bot.rules.rbac_rules import PolicyRule, by_scope, verb_order
 from gitops_bot.rules.rights import (
     Kinds,
     escalations,
@@ -162,23 +162,32 @@ def _needs(kustomization: Kustomization, kinds: Kinds) -> Iterator[tuple[Right, 
 
 
 def superfluous(plan: RightsPlan, granted: Mapping[str, Granted], seeds: Collection[Right] = ()) -> tuple[str, ...]:
-    """Return what the identity may do beyond the plan, in words: ``delete pods in apps``.
+    """Return what the identity may do beyond the plan, in words: ``pods: get, delete in apps``.
 
-    ``granted`` has what it may do, by namespace. Each namespace is looked at for itself, so what is given
-    everywhere is named once, when it is needed in none of them. ``seeds``: rights that are needed besides.
+    ``granted`` has what it may do, by namespace. Each namespace is looked at for itself; what is needed in none
+    of them is named without a place. ``seeds``: rights that are needed besides.
     """
     needed = plan.rights | frozenset(seeds)
-    found: dict[str, list[str]] = {}
+    found: dict[Right, list[str]] = {}
     for namespace, rules in sorted(granted.items()):
-        for words in {word for rule in rules.rules for word in _beyond(rule, namespace, needed)}:
-            found.setdefault(words, []).append(namespace)
+        for right in {right for rule in rules.rules for right in _beyond(rule, namespace, needed)}:
+            found.setdefault(right, []).append(namespace)
+    places = {right: "" if len(where) == len(granted) else ", ".join(where) for right, where in found.items()}
+    return in_words(replace(right, namespace=place) for right, place in places.items())
+
+
+def in_words(rights: Iterable[Right]) -> tuple[str, ...]:
+    """Return rights as lines, one for each resource and place."""
+    verbs: dict[tuple[str, str], list[str]] = {}
+    for right in rights:
+        verbs.setdefault((right.full_resource, right.namespace), []).append(right.verb)
     return tuple(
-        words if len(places) == len(granted) else f"{words} in {', '.join(places)}"
-        for words, places in sorted(found.items())
+        f"{resource}: {', '.join(sorted(found, key=verb_order))}{f' in {place}' if place else ''}"
+        for (resource, place), found in sorted(verbs.items())
     )
 
 
-def _beyond(rule: GrantedRule, namespace: str, needed: Collection[Right]) -> Iterator[str]:
+def _beyond(rule: GrantedRule, namespace: str, needed: Collection[Right]) -> Iterator[Right]:
     for group in rule.groups:
         if group in _OF_EVERYBODY:
             continue
@@ -186,8 +195,8 @@ def _beyond(rule: GrantedRule, namespace: str, needed: Collection[Right]) -> Ite
             for verb in rule.verbs:
                 right = Right(group, resource, verb)
                 here = Right(group, resource, verb, namespace)
-                if _ANY in {group, resource, verb} or not {right, here} & set(needed):
-                    yield f"{verb} {right.full_resource}"
+                if _ANY in {group, resource, verb} or not (right in needed or here in needed):
+                    yield right
 
 
 def canary_right(account: str) -> Right:

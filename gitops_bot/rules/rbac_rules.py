@@ -48,11 +48,12 @@ def policy_rules(rights: Iterable[Right]) -> tuple[PolicyRule, ...]:
         verbs.setdefault((right.group, right.resource), set()).add(right.verb)
     resources: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for (group, resource), found in sorted(verbs.items()):
-        resources.setdefault((group, tuple(sorted(found, key=_verb_order))), []).append(resource)
+        resources.setdefault((group, tuple(sorted(found, key=verb_order))), []).append(resource)
     return tuple(sorted(PolicyRule(group, tuple(names), found) for (group, found), names in resources.items()))
 
 
-def _verb_order(verb: str) -> tuple[int, str]:
+def verb_order(verb: str) -> tuple[int, str]:
+    """Give the place of a verb in a rule: reading first."""
     return (VERBS.index(verb) if verb in VERBS else len(VERBS), verb)
 
 

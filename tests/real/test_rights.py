@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cage import text_of
 from restricted_fleet import Fleet, named, open_fleet, role, rule
 
+from gitops_bot import telemetry
 from gitops_bot.models.changes import Operation
 from gitops_bot.models.reports import ClusterReport, Finding, RowState, Verdict
 from gitops_bot.models.rights import Right
@@ -126,3 +128,121 @@ async def test_a_kustomization_that_may_not_be_read_is_not_compared(fleet: Fleet
     assert row.state is RowState.NOT_ANALYSED
     lacks = rights(fleet, "kustomizations", "get", group="kustomize.toolkit.fluxcd.io")
     assert set(finding(report, "missing-right").lacks) == lacks
+
+
+# Tenants
+
+
+@pytest.fixture
+def tenant(fleet: Fleet, cluster: Cluster) -> Fleet:
+    """A fleet whose *diff* identity may do everything here, and whose tenant may do so with ConfigMaps only."""
+    fleet.give(rule("", "configmaps"), rule("", "secrets"), rule("", "serviceaccounts"))
+    cluster.api.apply(
+        [
+            named("ServiceAccount", "tenant", fleet.namespace),
+            fleet.kustomization(serviceAccountName="tenant"),
+            *role(
+                "tenant",
+                fleet.namespace,
+                [rule("", "configmaps", "get", "patch", "create")],
+                f"{fleet.namespace}/tenant",
+            ),
+        ]
+    )
+    return fleet
+
+
+async def test_a_tenant_sees_what_its_account_may_do(tenant: Fleet) -> None:
+    tenant.apply(settings(tenant, colour="red"))
+    report = await tenant.look([settings(tenant, colour="red")], [settings(tenant, colour="blue")])
+    assert told(report) == {"ConfigMap/settings": "change data.colour"}
+    assert report.verdict is Verdict.CHANGES
+
+
+async def test_a_tenant_learns_nothing_of_what_it_may_not_read(tenant: Fleet) -> None:
+    """The author writes another tenant's object into the pull request, to see how it lives."""
+    tenant.cluster.apply_secret(tenant.namespace, "others", {"password": "canary-of-others"})
+    live = named("ServiceAccount", "others", tenant.namespace)
+    live["metadata"]["annotations"] = {"note": "canary-of-others"}
+    tenant.cluster.api.apply([live])
+    guess = named("ServiceAccount", "others", tenant.namespace)
+    guess["metadata"]["annotations"] = {"note": "guess"}
+    secret = named("Secret", "others", tenant.namespace, stringData={"password": "guess"})
+    report = await tenant.look([settings(tenant, a="1")], [settings(tenant, a="2"), guess, secret])
+    (row,) = report.rows
+    assert (row.state, row.changes) == (RowState.NOT_ANALYSED, ())
+    found = finding(report, "tenant-may-not")
+    assert f"{tenant.namespace}/tenant" in found.message
+    assert f"get ServiceAccount in {tenant.namespace}" in found.message
+    assert "canary" not in repr(report)
+    assert found.lacks == ()
+
+
+async def test_deleting_needs_the_right_to_delete(tenant: Fleet) -> None:
+    tenant.apply(settings(tenant, a="1"))
+    tenant.set_inventory(f"{tenant.namespace}_settings__ConfigMap")
+    other = named("ConfigMap", "other", tenant.namespace, data={"a": "1"})
+    report = await tenant.look([settings(tenant, a="1"), other], [other])
+    assert "delete ConfigMap" in finding(report, "tenant-may-not").message
+
+
+async def test_variables_of_a_tenant_are_read_by_it_too(tenant: Fleet) -> None:
+    tenant.cluster.apply_secret(tenant.namespace, "vars", {"PASSWORD": "canary-of-others"})
+    variables = {"substituteFrom": [{"kind": "Secret", "name": "vars"}]}
+    tenant.cluster.api.apply([tenant.kustomization(serviceAccountName="tenant", postBuild=variables)])
+    report = await tenant.look([settings(tenant, a="1")], [settings(tenant, a="${PASSWORD}")])
+    assert f"get Secret in {tenant.namespace}" in finding(report, "tenant-may-not").message
+    assert "canary" not in repr(report)
+
+
+async def test_an_account_that_flux_takes_by_default_counts(fleet: Fleet, cluster: Cluster) -> None:
+    fleet.give(rule("", "configmaps"))
+    report = await fleet.look([settings(fleet, a="1")], [settings(fleet, a="2")], default_service_account="default")
+    assert f"{fleet.namespace}/default" in finding(report, "tenant-may-not").message
+    rights_of_default = role("default", fleet.namespace, [rule("", "configmaps")], f"{fleet.namespace}/default")
+    cluster.api.apply(rights_of_default)
+    report = await fleet.look([settings(fleet, a="1")], [settings(fleet, a="2")], default_service_account="default")
+    assert told(report) == {"ConfigMap/settings": "create"}
+
+
+async def test_a_refused_tenant_takes_its_children_along(tenant: Fleet) -> None:
+    """A child without an account of its own would be compared with all rights, and Flux would never make it."""
+    tenant.cluster.apply_secret(tenant.namespace, "others", {"password": "canary-of-others"})
+    child = tenant.kustomization("child")
+    stolen = named("ServiceAccount", "default", tenant.namespace)
+    stolen["metadata"]["annotations"] = {"note": "guess"}
+    base = {"apps/all.yaml": text_of(settings(tenant, a="1"))}
+    result = {"apps/all.yaml": text_of(settings(tenant, a="1"), child), "child/all.yaml": text_of(stolen)}
+    async with tenant.eyes() as eyes:
+        report = await tenant.look_at(eyes, base, result)
+    rows = {row.id.name: row for row in report.rows}
+    assert set(rows) == {"apps", "child"}
+    assert rows["child"].changes == ()
+    (found,) = rows["child"].findings
+    assert found.code == "tenant-may-not"
+    assert f"{tenant.namespace}/apps" in found.message
+
+
+# Cost
+
+
+async def test_answers_are_remembered_and_shared(fleet: Fleet) -> None:
+    """One question per verb and kind where rights are given everywhere, one more per namespace where not."""
+    fleet.give(rule("", "configmaps"), rule("", "serviceaccounts"))
+    many = [named("ConfigMap", f"settings-{number}", fleet.namespace, data={"a": "1"}) for number in range(30)]
+    changed = [{**one, "data": {"a": "2"}} for one in many]
+    async with fleet.eyes() as eyes:
+        before = reviews()
+        first = await fleet.look_at(eyes, {"apps/all.yaml": text_of(*many)}, {"apps/all.yaml": text_of(*changed)})
+        asked = reviews() - before
+        # get, patch and create of ConfigMaps, get of the Kustomization: everywhere, then here.
+        assert asked == 8
+        again = await fleet.look_at(eyes, {"apps/all.yaml": text_of(*many)}, {"apps/all.yaml": text_of(*changed[:9])})
+        assert reviews() - before == asked
+    assert len(first.rows[0].changes) == 30
+    assert again.rows[0].findings == ()
+
+
+def reviews() -> float:
+    value = telemetry.registry.get_sample_value("gitops_bot_access_reviews_total", {"cluster": "production"})
+    return value or 0.0

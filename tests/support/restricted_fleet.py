@@ -115,16 +115,22 @@ class Fleet:
 
     async def look_at(self, eyes: Eyes, base: Mapping[str, bytes], result: Mapping[str, bytes]) -> ClusterReport:
         """Report on a pull request that makes the tree ``result`` of ``base``."""
-        changed = frozenset(path for path in {*base, *result} if base.get(path) != result.get(path))
-        now = datetime.now(UTC)
-        repository = Repository("acme", self.namespace)
-        pull = PullRequest(
-            repository, 1, "Title", "author", False, "https://github.test/acme/fleet/pull/1", "a" * 40, "branch",  # noqa: FBT003 # a record
-            str(repository), "main", False, "open", False, (), now,  # noqa: FBT003 # a record
-        )  # fmt: skip
-        tip = hashlib.sha1(repr(sorted(base.items())).encode()).hexdigest()  # noqa: S324 # as git does
-        change = Change(pull, tip, Tree(dict(base)), Tree(dict(result)), changed)
-        return await look_at_cluster(eyes, eyes.clusters[0], change, ProgressBoard(shown=False, quiet=True))
+        return await look(eyes, Repository("acme", self.namespace), base, result)
+
+
+async def look(
+    eyes: Eyes, repository: Repository, base: Mapping[str, bytes], result: Mapping[str, bytes]
+) -> ClusterReport:
+    """Report on a pull request that makes the tree ``result`` of ``base``."""
+    changed = frozenset(path for path in {*base, *result} if base.get(path) != result.get(path))
+    now = datetime.now(UTC)
+    pull = PullRequest(
+        repository, 1, "Title", "author", False, "https://github.test/acme/fleet/pull/1", "a" * 40, "branch",  # noqa: FBT003 # a record
+        str(repository), "main", False, "open", False, (), now,  # noqa: FBT003 # a record
+    )  # fmt: skip
+    tip = hashlib.sha1(repr(sorted(base.items())).encode()).hexdigest()  # noqa: S324 # as git does
+    change = Change(pull, tip, Tree(dict(base)), Tree(dict(result)), changed)
+    return await look_at_cluster(eyes, eyes.clusters[0], change, ProgressBoard(shown=False, quiet=True))
 
 
 def open_fleet(cluster: Cluster, namespace: str, folder: Path) -> Fleet:

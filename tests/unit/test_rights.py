@@ -266,12 +266,12 @@ def test_what_is_superfluous_is_named_with_its_place() -> None:
     too_much = GrantedRule(("apps",), ("deployments",), ("delete",))
     here = Granted((useful, kustomizations, asking, GrantedRule(("",), ("secrets",), ("get",)), too_much))
     there = Granted((useful, kustomizations, too_much))
-    assert superfluous(made, {"a": here, "b": there}) == ("delete deployments.apps", "get secrets in a")
-    assert superfluous(made, {"a": Granted((GrantedRule(("*",), ("*",), ("*",)),))}) == ("* *.*",)
+    assert superfluous(made, {"a": here, "b": there}) == ("deployments.apps: delete", "secrets: get in a")
+    assert superfluous(made, {"a": Granted((GrantedRule(("*",), ("*",), ("*",)),))}) == ("*.*: *",)
     canary = Granted((GrantedRule(("",), ("configmaps",), ("create",)),))
     bare = plan(kustomization())
     assert superfluous(bare, {"gitops-bot": canary}, {canary_right(bare.account)}) == ()
-    assert superfluous(bare, {"elsewhere": canary}, {canary_right(bare.account)}) == ("create configmaps",)
+    assert superfluous(bare, {"elsewhere": canary}, {canary_right(bare.account)}) == ("configmaps: create",)
 
 
 # Tenants
