@@ -11,8 +11,16 @@ from gitops_bot.models.reports import ClusterReport, Finding, Report, RowState
 from gitops_bot.rules.cleaning import clean
 from gitops_bot.rules.rbac_rules import text_to_paste
 from gitops_bot.views.content_links import links_of
-from gitops_bot.views.lines import Line, Mark, Measure, Shown, foreign_changes, object_lines, own_changes
-from gitops_bot.views.risks import risk_groups, risk_lines, risk_title, without_risks
+from gitops_bot.views.lines import Line, Mark, Measure, Shown, alike, foreign_changes, object_lines, own_changes
+from gitops_bot.views.risks import (
+    first_of,
+    in_our_words,
+    left_out,
+    risk_groups,
+    risk_lines,
+    risk_title,
+    without_risks,
+)
 from gitops_bot.views.summary import Group, groups, headline, remarks, row_sentence, row_sign, sign, tally, tally_row
 from gitops_bot.views.text import and_more, code_span, fence, fence_length, short_commit, shorten, shorten_line, size
 from gitops_bot.views.words import ROW_STATES, SEVERITIES, as_of, join, plural, verdict_words
@@ -114,10 +122,17 @@ def _facts(report: Report) -> str:
 
 
 def _risks(report: Report) -> list[str]:
-    """Give what a person must not miss, before everything else."""
+    """Give what a person must not miss: in our own words, which a phone can wrap, then exactly, in a fence."""
     found = risk_groups(report)
+    if not found:
+        return []
+    shown = first_of(found, _RISKS)
+    words = [f"- {in_our_words(group)}" for group in shown]
+    words += [f"- … {rest}" for rest in [left_out(found, shown)] if rest]
     lines = risk_lines(found, most=_RISKS, width=_RISK_CHARACTERS, places=_RISK_PLACES)
-    return [f"**{risk_title(found)}**", fence("\n".join(lines))] if found else []
+    opened = " open" if len(found) <= _OPEN else ""
+    exactly = f"<details{opened}><summary>What exactly, and what to do</summary>\n\n{fence(chr(10).join(lines))}\n\n</details>"
+    return [f"**{risk_title(found)}**", "\n".join(words), exactly]
 
 
 def _clusters(clusters: Sequence[ClusterReport]) -> list[str]:
@@ -194,7 +209,10 @@ def _title(group: Group, report: Report, *, alone: bool) -> tuple[str, str]:
     title += f": {': '.join(said)}" if said else ""
     words = []
     if more:
-        names = [code_span(f"{place.cluster}/{place}" if many else str(place)) for place in group.places[1:]]
+        names = [
+            code_span(f"{place.cluster}/{place}" if many else str(place)) + (f" ({called})" if called else "")
+            for place, called in group.others()
+        ]
         first = f"This is {code_span(f'{row.id.cluster}/{row.id}')}. " if many else ""
         words.append(f"{first}The same in {and_more(names, _PLACES)}.")
     if not alone:
@@ -210,16 +228,17 @@ def _html_code(name: str) -> str:
 def _diff(changes: Sequence[Shown], room: int) -> tuple[str, int]:
     """Write whole objects into one fence as long as they fit; count the others."""
     kept: list[str] = []
-    ticks = 0
+    ticks = shown = 0
     room -= _FENCE_LINES
-    for change in changes:
-        text = "\n".join(_diff_line(line) for line in object_lines(change, _MEASURE))
+    for change, others in alike(changes):
+        text = "\n".join(_diff_line(line) for line in object_lines(change, _MEASURE, others))
         ticks = max(ticks, fence_length(text))
         room -= size(text) + 2
         if room < 2 * ticks:
             break
         kept.append(text)
-    rest = len(changes) - len(kept)
+        shown += 1 + len(others)
+    rest = len(changes) - shown
     return (_fenced(kept, rest) if kept else ""), rest
 
 

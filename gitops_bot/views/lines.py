@@ -6,7 +6,7 @@ are split first, everything else is put on one line, so that nothing can pretend
 
 import difflib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -22,11 +22,13 @@ from gitops_bot.models.changes import (
 from gitops_bot.models.reports import KustomizationReport
 from gitops_bot.rules.cleaning import clean, clean_line
 from gitops_bot.views.summary import DESTRUCTIVE, by_weight, is_own, own_fields
-from gitops_bot.views.text import shorten_line
+from gitops_bot.views.text import and_more, shorten_line
 from gitops_bot.views.words import CONTENT, OPERATIONS, ORIGINS, SEALED, plural
 
 # Lines of two values that are compared with each other; more take too long, and nobody reads them.
 _COMPARABLE = 1_500
+# Objects that are named beside the one that they change like.
+_ALIKE = 4
 # dyff's words for the plain case, which two values beside each other say already.
 _OBVIOUS = {"", "± value change"}
 
@@ -89,14 +91,35 @@ EVERYTHING = Measure()
 Shown = ResourceChange | ContentChange | SealedChange
 
 
-def object_lines(change: Shown, measure: Measure = EVERYTHING) -> list[Line]:
-    """Give the lines of one object: what happens to it, its fields, its body or its facts."""
+def alike(changes: Iterable[Shown]) -> list[tuple[Shown, tuple[ResourceChange, ...]]]:
+    """Put objects that change in the same way together: the first of them, and the others."""
+    found: dict[object, tuple[Shown, list[ResourceChange]]] = {}
+    for place, change in enumerate(changes):
+        if isinstance(change, ResourceChange) and change.operation is Operation.CHANGE and change.fields:
+            key: object = (change.origin, change.fields, change.body, change.facts, change.notes)
+            if key in found:
+                found[key][1].append(change)
+                continue
+        else:
+            key = place
+        found[key] = (change, [])
+    return [(first, tuple(others)) for first, others in found.values()]
+
+
+def object_lines(change: Shown, measure: Measure = EVERYTHING, others: Sequence[ResourceChange] = ()) -> list[Line]:
+    """Give the lines of one object: what happens to it, its fields, its body or its facts.
+
+    ``others`` change in the same way, and are named with it.
+    """
     if isinstance(change, ContentChange):
         return _content_lines(change, measure)
     if isinstance(change, SealedChange):
         return _sealed_lines(change, measure)
     label = OPERATIONS[change.operation]
     lines = [_line(Mark.OBJECT, f"{label.sign} {change.object} {label.words}", measure)]
+    if others:
+        names = and_more([str(other.object) for other in others], _ALIKE)
+        lines.append(_line(Mark.NOTE, f"the same in {names}", measure))
     if change.origin is not Origin.PULL_REQUEST and change.operation is not Operation.SKIP:
         lines.append(_line(Mark.NOTE, ORIGINS[change.origin].words, measure))
     lines += [_line(Mark.NOTE, note, measure) for note in change.notes]

@@ -12,7 +12,7 @@ from gitops_bot.models.reports import VERDICTS_BY_WEIGHT, ClusterReport, Finding
 from gitops_bot.rules.cleaning import clean, clean_line
 from gitops_bot.rules.rbac_rules import text_to_paste
 from gitops_bot.views.content_links import links_of
-from gitops_bot.views.lines import Measure, indented, object_lines, own_changes
+from gitops_bot.views.lines import Measure, alike, indented, object_lines, own_changes
 from gitops_bot.views.risks import without_risks
 from gitops_bot.views.slack_blocks import (
     Block,
@@ -40,6 +40,8 @@ _NOTES = 2
 _LINKS = 2
 # Short enough for one section, however long the names are.
 _PLACES = 4
+# What objects are called in another place.
+_CALLED_CHARACTERS = 150
 _SENTENCE_CHARACTERS = 400
 _DETAIL_CHARACTERS = 300
 # Of the rules that are lacking, which are meant to be copied whole.
@@ -181,7 +183,9 @@ def _group_head(group: Group, report: Report, *, alone: bool) -> list[Block]:
     if more:
         many = len(report.clusters) > 1
         names = [
-            f"{_name(place)} in {code_span(place.cluster)}" if many else _name(place) for place in group.places[1:]
+            (f"{_name(place)} in {code_span(place.cluster)}" if many else _name(place))
+            + (f" ({called})" if called and size(called) <= _CALLED_CHARACTERS else "")
+            for place, called in group.others()
         ]
         lines.append(f"The same in {and_more(names, _PLACES)}.")
     said = [] if row.state is RowState.CHANGED else [ROW_STATES[row.state].words]
@@ -255,18 +259,18 @@ def _changes_text(group: Group, characters: int, missing: _Missing) -> str:
     kept: list[str] = []
     changes = own_changes(group.row)
     shown = 0
-    for change in changes:
-        brief = object_lines(change, _BRIEF)
+    for change, others in alike(changes):
+        brief = object_lines(change, _BRIEF, others)
         lines = [indented(line) for line in brief]
         taken = sum(size(line) + 1 for line in kept)
         fitting = _fitting(lines, characters - taken - _COUNTING_LINE, _LINES_OF_A_GROUP - len(kept))
         if fitting < len(lines) and (shown or fitting < _LEAST_LINES):
             break
         kept += lines[:fitting]
-        shown += 1
+        shown += 1 + len(others)
         if fitting < len(lines):
             kept.append(f"  … {plural(len(lines) - fitting, 'more line')}")
-        missing.cut_objects += fitting < len(lines) or brief != object_lines(change, _WHOLE)
+        missing.cut_objects += fitting < len(lines) or brief != object_lines(change, _WHOLE, others)
         if fitting < len(lines):
             break
     rest = len(changes) - shown

@@ -25,6 +25,8 @@ from gitops_bot.views.words import DESTROYS, ORIGINS, ROUTINE, ROW_STATES, VERDI
 OWN = frozenset({Origin.PULL_REQUEST, Origin.UNDONE})
 # Kustomizations in one sentence.
 _NAMED = 3
+# Objects that are called otherwise in another place.
+_CALLED = 2
 # Names of settings in one sentence.
 _SETTINGS = 4
 DESTRUCTIVE = frozenset({Operation.DELETE, Operation.RECREATE})
@@ -282,6 +284,15 @@ class Group:
 
     row: KustomizationReport
     places: tuple[KustomizationId, ...]
+    # As Kind/name, for each place: the objects that are called otherwise than those of the first row.
+    called: tuple[tuple[str, ...], ...]
+
+    def others(self) -> list[tuple[KustomizationId, str]]:
+        """Give the places after the first, each with what its objects are called there: "" for the same names."""
+        return [
+            (place, and_more([code_span(name) for name in called], _CALLED))
+            for place, called in zip(self.places[1:], self.called[1:], strict=True)
+        ]
 
 
 def groups(report: Report) -> tuple[Group, ...]:
@@ -290,7 +301,10 @@ def groups(report: Report) -> tuple[Group, ...]:
     for cluster in report.clusters:
         for row in cluster.rows:
             found.setdefault(_fingerprint(row), []).append(row)
-    result = [Group(rows[0], tuple(row.id for row in rows)) for rows in found.values()]
+    result = [
+        Group(rows[0], tuple(row.id for row in rows), tuple(_called(row, rows[0]) for row in rows))
+        for rows in found.values()
+    ]
     return tuple(sorted(result, key=lambda group: weight(group.row)))
 
 
@@ -311,9 +325,18 @@ def _fingerprint(row: KustomizationReport) -> object:
     )
 
 
+def _called(row: KustomizationReport, first: KustomizationReport) -> tuple[str, ...]:
+    pairs = zip(row.changes, first.changes, strict=True)
+    return tuple(f"{one.object.kind}/{one.object.name}" for one, other in pairs if one.object.name != other.object.name)
+
+
 def _without_place(change: ResourceChange) -> ResourceChange:
-    # A created object's body states its namespace: there, equal means equal.
-    return change if change.body else replace(change, object=replace(change.object, namespace=""))
+    if change.body:
+        # A created object's body states its namespace: there, equal means equal.
+        return change
+    # A component does the same to objects of many names; what goes has a name that matters.
+    name = "" if change.operation is Operation.CHANGE and change.fields else change.object.name
+    return replace(change, object=replace(change.object, namespace="", name=name), unified="")
 
 
 def weight(row: KustomizationReport) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from rich.text import Text
 from gitops_bot.models.reports import ClusterReport, Finding, KustomizationReport, Report, RowState, Severity, Verdict
 from gitops_bot.rules.cleaning import clean, clean_line
 from gitops_bot.rules.rbac_rules import text_to_paste
-from gitops_bot.views.lines import Line, Mark, Measure, foreign_changes, indented, object_lines, own_changes
+from gitops_bot.views.lines import Line, Mark, Measure, alike, foreign_changes, indented, object_lines, own_changes
 from gitops_bot.views.risks import risk_groups, risk_lines, risk_title, without_risks
 from gitops_bot.views.summary import (
     Group,
@@ -137,7 +137,9 @@ def _group(group: Group, *, detailed: bool, full: bool) -> list[RenderableType]:
         title.append(f"  {row_sentence(counts)}")
     parts: list[RenderableType] = [Text(""), title]
     others = [
-        str(place) if place.cluster == row.id.cluster else f"{place} in {place.cluster}" for place in group.places[1:]
+        (str(place) if place.cluster == row.id.cluster else f"{place} in {place.cluster}")
+        + (f" ({called.replace('`', '')})" if called else "")
+        for place, called in group.others()
     ]
     if others:
         parts.append(Text(f"   the same in {clean_line(and_more(others, _PLACES))}", style="dim"))
@@ -160,13 +162,15 @@ def _what_matters(row: KustomizationReport) -> list[RenderableType]:
     parts: list[RenderableType] = []
     room = _LINES
     changes = own_changes(row)
-    for change in changes:
-        lines = object_lines(change, _BRIEF)
+    shown = 0
+    for change, others in alike(changes):
+        lines = object_lines(change, _BRIEF, others)
         room -= len(lines)
         if parts and room < 0:
             break
         parts.append(coloured(lines))
-    if rest := len(changes) - len(parts):
+        shown += 1 + len(others)
+    if rest := len(changes) - shown:
         parts.append(Text(f"   … {plural(rest, 'more object')}: --full shows them", style="dim"))
     return parts
 

@@ -343,6 +343,21 @@ def shared_base_report(kustomizations: int = 40) -> Report:
     return report(ClusterReport("production", Verdict.CHANGES, rows), pull=pull_request(15, "proxy 3.2 everywhere"))
 
 
+def component_report(kustomizations: int = 19, objects: int = 20) -> Report:
+    """A component changes in many Kustomizations, under objects of many names; and a label on everything of one."""
+    names = ("api", "web", "worker", "mail")
+    proxy = field_change("spec.template.spec.containers.proxy.image", "proxy:3.1", "proxy:3.2")
+    rows = [
+        row(f"team-{number:02d}", changed("Deployment", names[number % 4], proxy, namespace=f"team-{number:02d}"))
+        for number in range(kustomizations)
+    ]
+    owner = field_change("metadata.labels", "", "owner: shop", headline="+ one map entry added:")
+    labelled = row("shop", *(changed("ConfigMap", f"part-{number:02d}", owner) for number in range(objects)))
+    return report(
+        ClusterReport("production", Verdict.CHANGES, (*rows, labelled)), pull=pull_request(18, "proxy 3.2, and owners")
+    )
+
+
 def quiet_report() -> Report:
     """Some of it is switched off, all of one Kustomization."""
     hidden = (Hidden("noise.fields[0]", fields=3), Hidden("noise.kinds[1]", objects=1))
@@ -485,6 +500,7 @@ SAMPLES = {
     "every-state": every_state_report,
     "shared-base": shared_base_report,
     "large": large_report,
+    "component": component_report,
     "quiet": quiet_report,
     "risky": risky_report,
     "routine": routine_report,

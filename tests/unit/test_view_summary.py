@@ -8,7 +8,7 @@ import sample_reports as samples
 
 from gitops_bot.models.changes import Operation, Origin
 from gitops_bot.models.reports import ClusterReport, RowState, Severity, Verdict
-from gitops_bot.views.lines import Measure, indented, object_lines, value_lines
+from gitops_bot.views.lines import Measure, alike, indented, object_lines, value_lines
 from gitops_bot.views.summary import Tally, groups, headline, remarks, row_sign, sentence, sign, tally, tally_row
 from gitops_bot.views.words import ACCEPTANCE, OPERATIONS, ORIGINS, ROW_STATES, SEVERITIES, VERDICTS, verdict_words
 
@@ -184,3 +184,46 @@ def test_what_only_settings_hide_is_still_a_change() -> None:
     report = samples.quiet_report()
     counts = tally_row(report.clusters[0].rows[1])
     assert headline(Verdict.CHANGES, counts) == "Nothing changes but what your settings hide"
+
+
+def test_the_same_change_under_other_names_is_shown_once_with_the_names() -> None:
+    one, other = groups(samples.component_report(5))
+    assert [str(place) for place in one.places] == [f"flux-system/team-0{number}" for number in range(5)]
+    assert [called for _, called in one.others()] == [
+        "`Deployment/web`",
+        "`Deployment/worker`",
+        "`Deployment/mail`",
+        "",
+    ]
+    assert len(other.places) == 1
+
+
+def test_what_goes_is_not_the_same_under_another_name() -> None:
+    rows = [samples.row(f"team-{name}", samples.deleted("ConfigMap", name)) for name in ("a", "b")]
+    report = samples.report(ClusterReport("production", Verdict.CHANGES, tuple(rows)))
+    assert len(groups(report)) == 2
+
+
+def test_live_surroundings_do_not_keep_the_same_change_apart() -> None:
+    field = samples.field_change("spec.replicas", "1", "2")
+    rows = [samples.row(name, samples.changed("Deployment", "web", field, unified=name)) for name in ("a", "b")]
+    assert len(groups(samples.report(ClusterReport("production", Verdict.CHANGES, tuple(rows))))) == 1
+
+
+def test_objects_that_change_alike_are_shown_once_with_their_names() -> None:
+    row = samples.component_report().clusters[0].rows[-1]
+    ((first, others),) = alike(row.changes)
+    lines = [indented(line) for line in object_lines(first, others=others)]
+    assert lines == [
+        "± ConfigMap/apps/part-00 changes",
+        "  # the same in " + ", ".join(f"ConfigMap/apps/part-0{n}" for n in range(1, 5)) + " and 15 more",
+        "  metadata.labels  + one map entry added:",
+        "  + owner: shop",
+    ]
+
+
+def test_only_what_changes_in_the_same_way_is_alike() -> None:
+    row = samples.shop_row()
+    assert [others for _, others in alike((*row.changes, *row.contents))] == [()] * 4
+    deleted = [samples.deleted("ConfigMap", name) for name in ("a", "b")]
+    assert [others for _, others in alike(deleted)] == [(), ()]
