@@ -28,6 +28,7 @@ from gitops_bot.models.records import (
 from gitops_bot.models.reports import Report
 from gitops_bot.store import tables
 from gitops_bot.store.decisions import AuditTrail
+from gitops_bot.store.outcomes import OutcomeRecords
 
 _PULL_REQUEST = TypeAdapter(PullRequest)
 _REPORT = TypeAdapter(Report)
@@ -40,6 +41,7 @@ class Store:
     def __init__(self, engine: AsyncEngine, audit_anchors: Path | None = None) -> None:
         self._engine = engine
         self.audit = AuditTrail(self._transaction, audit_anchors)
+        self.outcomes = OutcomeRecords(self._transaction, self._put)
         self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
 
     async def close(self) -> None:
@@ -189,6 +191,19 @@ class Store:
                 "changed_at": at,
             },
         )
+
+    async def effects(self, kind: str) -> tuple[Effect, ...]:
+        """All that is known of one kind, by target."""
+        table = tables.effects
+        async with self._transaction() as connection:
+            rows = await connection.execute(select(table).where(table.c.kind == kind).order_by(table.c.target))
+        return tuple(Effect(row.kind, row.target, row.digest, EffectState(row.state), row.remote) for row in rows)
+
+    async def forget_effect(self, kind: str, target: str) -> None:
+        """It is not there any more."""
+        table = tables.effects
+        async with self._transaction() as connection:
+            await connection.execute(delete(table).where(and_(table.c.kind == kind, table.c.target == target)))
 
     # Clicks and decisions
 

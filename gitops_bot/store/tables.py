@@ -129,4 +129,17 @@ decisions = Table(
     Column("digest", String, nullable=False),
 )
 
+# What became of each Kustomization that a merged pull request was said to change.
+outcomes = Table(
+    "outcomes",
+    metadata,
+    Column("pull_request", String, primary_key=True),
+    Column("cluster", String, primary_key=True),
+    Column("namespace", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("state", String, nullable=False, index=True),
+    Column("content", JSON, nullable=False),
+    Column("since", Moment, nullable=False, index=True),
+)
+
 Index(None, reports.c.pull_request, reports.c.made_at)
