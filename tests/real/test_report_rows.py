@@ -122,7 +122,7 @@ async def test_what_cannot_be_followed_is_named_where_this_repository_is_concern
     )
     found = await stage.report(files | {"more/more.yaml": "a: 2"})
     # No row, no verdict, no reason for a message: one line in whatever is told otherwise.
-    assert (found.verdict, found.rows) == (Verdict.NO_EFFECT, ())
+    assert (found.verdict, found.rows, found.findings) == (Verdict.NO_EFFECT, (), ())
     assert {(one.id.name, one.at_once) for one in found.left_out} == {("ours", True), ("takes-in", True)}
     assert not found.complete_without_a_person
     # What the next tag brings is named when it is built from what changes.
