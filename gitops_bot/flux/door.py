@@ -39,6 +39,8 @@ class FluxDoor:
         """Start nothing yet."""
         self._settings = settings
         self._slots = asyncio.Semaphore(settings.concurrency)
+        # Half of them, so that a pull request whose runs last for ever leaves the others as many.
+        self._share = (settings.concurrency + 1) // 2
         self._limits = protocol.Limits(seconds=settings.deadline, memory_bytes=settings.memory_bytes)
         self._remote: RemoteRunner | None = None
         self._flux = FluxProgram("", "")
@@ -69,7 +71,7 @@ class FluxDoor:
     async def session(self, credentials: ClusterCredentials, trees: Mapping[str, Tree]) -> AsyncIterator[Session]:
         """Open a cage with these trees, by the names that ``build`` and ``diff`` will use."""
         async with self._channel() as channel:
-            session = Session(channel, slots=self._slots, limits=self._limits)
+            session = Session(channel, slots=self._slots, share=self._share, limits=self._limits)
             try:
                 opening = protocol.opening(
                     self._flux.path,

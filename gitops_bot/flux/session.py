@@ -37,10 +37,14 @@ class Channel(Protocol):
 class Session:
     """Some trees in a runner, ready for any number of runs. Runs may go side by side."""
 
-    def __init__(self, channel: Channel, *, slots: asyncio.Semaphore, limits: protocol.Limits) -> None:
-        """Take the way to a runner, which its owner closes; ``slots`` bounds the runs over all sessions."""
+    def __init__(self, channel: Channel, *, slots: asyncio.Semaphore, share: int, limits: protocol.Limits) -> None:
+        """Take the way to a runner, which its owner closes; ``slots`` bounds the runs over all sessions.
+
+        ``share`` is how many of them this session may have at once: whatever it brings, others get on.
+        """
         self._channel = channel
         self._slots = slots
+        self._share = asyncio.Semaphore(share)
         self._patience = limits.seconds * _RUNS_OF_A_JOB + _GRACE
         self._waiting: dict[int, asyncio.Future[protocol.Answer | protocol.Sight]] = {}
         self._numbers = 0
@@ -100,7 +104,7 @@ class Session:
         self, operation: str, kustomization: Kustomization, tree: str, left_out: Collection[tuple[str, str]] = ()
     ) -> FluxOutcome:
         kinds = tuple(sorted(left_out))
-        async with self._slots:
+        async with self._share, self._slots:
             answer = await self._ask(lambda number: protocol.Job(number, operation, tree, kustomization, kinds))
         if not isinstance(answer, protocol.Answer):
             raise RunnerError("The runner answered with something else than was asked for.")

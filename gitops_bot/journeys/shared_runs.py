@@ -4,13 +4,18 @@ Two reviews that ask for the same run at the same time wait for one. Bounded by 
 bytes; the oldest go first.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gitops_bot.journeys.one_at_a_time import OneAtATime
 from gitops_bot.models.changes import FluxOutcome
+
+# Seconds to wait for somebody else who makes the same.
+_PATIENCE = 5.0
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,13 @@ class SharedRuns:
 
         ``fresh_for`` None: it never ages, as a render that is a function of its key.
         """
-        async with self._makers.alone(key):
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    await stack.enter_async_context(self._makers.alone(key))
+            except TimeoutError:
+                # Whoever makes it may be stuck with something of their own: nobody waits for them.
+                pass
             kept = self._kept.get(key)
             if kept is not None and (fresh_for is None or self._clock() - kept.at < fresh_for):
                 self._kept.move_to_end(key)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import resource
 import shutil
 import signal
 import stat
@@ -11,9 +12,14 @@ import tempfile
 from pathlib import Path
 
 from gitops_bot.flux import protocol
-from gitops_bot.flux.process import adopt_orphans, close_memory, die_with_parent, kill_children
+from gitops_bot.flux.process import adopt_orphans, close_memory, die_with_parent, go_last, kill_children
 from gitops_bot.models.tree import Tree
 from gitops_bot.runner.work import Workshop
+
+# Seconds of processor time that a session of an ordinary pull request needs at most.
+_ORDINARY = 5.0
+_NICE = 5
+_MOST_MEMORY = 2 << 30
 
 
 async def _pipes() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -111,6 +117,12 @@ def main() -> int:
         return 2
     close_memory()
     adopt_orphans()
+    # The bot itself comes first, and other sessions before one that has had more than its part.
+    os.nice(_NICE)
+    signal.signal(signal.SIGPROF, lambda *_: go_last(os.getpid()))
+    signal.setitimer(signal.ITIMER_PROF, _ORDINARY)
+    # Python's own memory, which files of a pull request fill too; flux gets a limit of its own.
+    resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
     # Who started us tells its number; without it the end of the input must do.
     if len(sys.argv) > 1:
         die_with_parent(int(sys.argv[1]))

@@ -19,7 +19,7 @@ from gitops_bot.flux.run_folder import RunFolder, run_folder
 from gitops_bot.flux.trees import OddNameError, TreeOnDisk, odd_name
 from gitops_bot.flux.variables import VariableReader, Variables
 from gitops_bot.models.changes import FluxOutcome, OutcomeStatus
-from gitops_bot.models.kustomizations import Kustomization
+from gitops_bot.models.kustomizations import Kustomization, KustomizationId
 from gitops_bot.models.tree import Tree
 from gitops_bot.rules.closure import Closure, TreeIndex, closure_of
 from gitops_bot.rules.kustomize_fields import KUSTOMIZATION_FILES
@@ -31,6 +31,11 @@ from gitops_bot.runner.live import look
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+
+
+# Kustomizations whose runs may be killed at their limits before the rest of a session is not tried any more:
+# a pull request that touches a hundred of them must not take a hundred deadlines.
+_MOST_KILLED = 2
 
 
 class _RefusedError(Exception):
@@ -82,6 +87,8 @@ class Workshop:
         # What a render's Secrets hold: messages about the same Kustomization must not echo it.
         self._rendered_secrets: dict[str, tuple[tuple[str, bytes], ...]] = {}
         self._checked: dict[str, str] = {}
+        # Kustomizations of which a run was killed at one of its limits.
+        self._killed: set[KustomizationId] = set()
 
     def add_tree(self, name: str, tree: Tree) -> None:
         """Take a tree; its files are written when a run needs them."""
@@ -130,6 +137,8 @@ class Workshop:
         with run_folder(self._folder, self._opening, file) as folder:
             ended = await self._run(job.operation, prepared, folder)
         outcome = command.read_outcome(job.operation, ended, self._opening.limits)
+        if outcome.status is OutcomeStatus.REFUSED:
+            self._killed.add(job.kustomization.id)
         return self._redacted(prepared, replace(outcome, notes=variables.notes))
 
     async def _prepare(self, job: Job) -> _Prepared:
@@ -139,6 +148,10 @@ class Workshop:
             raise _RefusedError("The Kustomization has a name that Kubernetes does not allow.")
         if kustomization.spec.get("kubeConfig"):
             raise _RefusedError("The Kustomization is applied to another cluster (spec.kubeConfig).")
+        if len(self._killed - {kustomization.id}) >= _MOST_KILLED:
+            raise _RefusedError(
+                f"Not looked at: {_MOST_KILLED} others of this pull request were killed at their limits already."
+            )
         if ".." in kustomization.path.split("/"):
             raise _RefusedError("spec.path leads outside of the repository.")
         tree = self._trees[job.tree]

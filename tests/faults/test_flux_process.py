@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from waiting import until
 
+from gitops_bot.flux import process
 from gitops_bot.flux.command import read_outcome
 from gitops_bot.flux.landlock import Enclosure, enclosed, level
 from gitops_bot.flux.process import Ended, Stopped, run
@@ -281,3 +282,18 @@ print(ended.returncode, b"all" in ended.stdout, ended.stderr.decode()[:100])
 def test_signals_have_names() -> None:
     ended = Ended(-signal.SIGSEGV, b"", b"", 0.1)
     assert "SIGSEGV" in read_outcome("build", ended, QUICK).message
+
+
+async def test_a_run_that_takes_long_goes_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_LONG", 0.5)
+    script = """
+import os, threading, time
+def wait():
+    while os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) < 19: time.sleep(0.01)
+print(os.getpriority(os.PRIO_PROCESS, 0) < 19, flush=True)
+other = threading.Thread(target=wait)
+other.start(), wait(), other.join()
+print("all threads")
+"""
+    ended = await program(script, tmp_path)
+    assert ended.stdout.decode().split("\n") == ["True", "all threads", ""], ended

@@ -177,7 +177,7 @@ sys.exit(runner.main())
     assert process.stderr
     limits = protocol.Limits(seconds=60)
     channel = ChildChannel(process.stdin, process.stdout, process.stderr)
-    session = Session(channel, slots=asyncio.Semaphore(4), limits=limits)
+    session = Session(channel, slots=asyncio.Semaphore(4), share=4, limits=limits)
     opening = protocol.opening(str(flux), credentials(server), redaction_key=b"k" * 32, concurrency=4, limits=limits)
     await session.open(opening, {"t": TREE})
     try:
@@ -236,3 +236,29 @@ time.sleep(100)
         finally:
             bot.kill()
             await bot.wait()
+
+
+# What one pull request may take
+
+
+async def test_one_session_leaves_slots_to_the_others(silence: str, temporary: Path) -> None:
+    async with FluxDoor(FluxSettings(concurrency=4)) as door, door.session(credentials(silence), {"t": TREE}) as greedy:
+        waiting = [asyncio.create_task(greedy.diff(APPS, "t")) for _ in range(6)]
+        await until(lambda: len(flux_in(temporary)) == 2, "flux runs twice")
+        async with door.session(credentials(silence), {"t": TREE}) as other:
+            assert (await other.build(APPS, "t")).status is OutcomeStatus.UNCHANGED
+        assert len(flux_in(temporary)) == 2
+        assert not any(task.done() for task in waiting)
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_a_hundred_kustomizations_do_not_take_a_hundred_deadlines(silence: str) -> None:
+    many = [Kustomization(KustomizationId("c", "flux-system", f"apps-{at}"), APPS.spec, live=False) for at in range(8)]
+    async with FluxDoor(FluxSettings(deadline=2)) as door, door.session(credentials(silence), {"t": TREE}) as cage:
+        outcomes = [await cage.diff(one, "t") for one in many]
+        killed = [outcome for outcome in outcomes if "was killed" in outcome.message]
+        spared = [outcome for outcome in outcomes if "killed at their limits already" in outcome.message]
+        assert (len(killed), len(spared)) == (2, 6), outcomes
+        assert {outcome.status for outcome in outcomes} == {OutcomeStatus.REFUSED}
+        # Of those that were killed the next run may be a better one.
+        assert (await cage.build(many[0], "t")).status is OutcomeStatus.UNCHANGED
