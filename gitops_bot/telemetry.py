@@ -107,6 +107,7 @@ def set_up_logging(level: str = "INFO", *, as_json: bool = True) -> None:
         "apscheduler",
         "kubernetes",
         "alembic",
+        "aiosqlite",
     ):
         logging.getLogger(name).setLevel(logging.WARNING)
 
@@ -157,6 +158,9 @@ github_requests = Counter(
 )
 github_limit_remaining = Gauge("gitops_bot_github_limit_remaining", "Requests left until reset", registry=registry)
 clicks = Counter("gitops_bot_clicks_total", "Buttons pressed", ["action", "outcome"], registry=registry)
+outcomes = Counter(
+    "gitops_bot_outcomes_total", "What became of Kustomizations after a merge", ["cluster", "state"], registry=registry
+)
 failures = Counter("gitops_bot_failures_total", "Pieces of work that failed", ["journey", "error"], registry=registry)
 flux_seconds = Histogram("gitops_bot_flux_seconds", "Time of one run of flux", ["operation"], registry=registry)
 review_seconds = Histogram("gitops_bot_review_seconds", "Time of one review", registry=registry)
