@@ -1,6 +1,7 @@
 """A person's terminal: its width, its colours, and a pager for what is longer than it."""
 
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -31,7 +32,8 @@ def show(text: RenderableType, *, color: Color = Color.AUTO, pager: bool = True)
     console = _console(color)
     with console.capture() as captured:
         console.print(text)
-    said = captured.get()
+    # What is indented is padded on its right too.
+    said = re.sub(r"[ ]+$", "", captured.get(), flags=re.MULTILINE)
     if not (pager and _is_watched() and said.count("\n") >= console.height and _paged(said)):
         sys.stdout.write(said)
         sys.stdout.flush()

@@ -76,7 +76,7 @@ def terminal_report(report: Report, *, full: bool = False) -> RenderableType:
         Text(facts, style="dim"),
         Text(""),
         Text(f"{sign(report.verdict, counts)} {headline(report.verdict, counts)}{only}.", style=style),
-        *(Text(f"   {said}") for said in (verdict_words(report.verdict, len(report.clusters)), *remarks(counts))),
+        *(_below(said) for said in (verdict_words(report.verdict, len(report.clusters)), *remarks(counts))),
     ]
     parts += _risks(report, full=full)
     found = groups(report)
@@ -131,10 +131,9 @@ def _cluster(cluster: ClusterReport, found: Iterable[Group], *, titled: bool, fu
 def _group(group: Group, *, detailed: bool, full: bool) -> list[RenderableType]:
     row, counts = group.row, tally_row(group.row)
     title = Text(f"{row_sign(row)} ").append(clean_line(str(row.id)), style="bold underline")
-    if row.state is not RowState.CHANGED:
-        title.append(f"  {ROW_STATES[row.state].words}")
-    if counts.objects:
-        title.append(f"  {row_sentence(counts)}")
+    said = [] if row.state is RowState.CHANGED else [ROW_STATES[row.state].words]
+    said += [row_sentence(counts)] if counts.objects else []
+    title.append(f"  {': '.join(said)}" if said else "")
     parts: list[RenderableType] = [Text(""), title]
     others = [
         (str(place) if place.cluster == row.id.cluster else f"{place} in {place.cluster}")
@@ -142,15 +141,18 @@ def _group(group: Group, *, detailed: bool, full: bool) -> list[RenderableType]:
         for place, called in group.others()
     ]
     if others:
-        parts.append(Text(f"   the same in {clean_line(and_more(others, _PLACES))}", style="dim"))
-    details = [*row.notes, *([row.reason] if row.reason and (full or not row.changes) else [])]
-    parts += [Text(f"   {clean_line(said)}", style="dim", overflow="fold") for said in details]
-    if (words := hidden_words(counts)) and full:
-        parts.append(Text(f"   {words}", style="dim", overflow="fold"))
+        parts.append(_below(f"the same in {and_more(others, _PLACES)}", "dim"))
+    brief = bool(row.changes) and not full
+    details = [*row.notes, *([] if brief else [row.reason, hidden_words(counts)])]
+    parts += [_below(said, "dim") for said in details if said]
     parts += [finding_text(finding) for finding in without_risks(row.findings)]
     if full:
         return parts + _everything(row)
     return parts + (_what_matters(row) if detailed else [])
+
+
+def _below(said: str, style: str = "") -> RenderableType:
+    return Padding(Text(clean_line(said), style=style, overflow="fold"), (0, 0, 0, 3), expand=False)
 
 
 def _everything(row: KustomizationReport) -> list[RenderableType]:
