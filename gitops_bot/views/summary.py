@@ -221,7 +221,7 @@ def _unseen_remarks(counts: Tally) -> list[str]:
     if number := counts.unseen["contents"]:
         said.append(f"Content not rendered: {plural(number, 'chart')}; only what is taken from where is shown.")
     if number := counts.unseen["sealed"]:
-        said.append(f"Encrypted values change in {plural(number, 'file or object', 'files or objects')}: keys only.")
+        said.append(f"Encrypted values of {plural(number, 'object')} change; only the names of their keys are shown.")
     return said
 
 
