@@ -306,6 +306,8 @@ class ReviewSettings(_Section):
     refresh_after: float = Field(default=900, ge=10)
     # Seconds for which base diffs are shared by all pull requests.
     share_base_for: float = Field(default=60, ge=0)
+    # Hours that a merge is followed until Flux has applied it; 0: not at all.
+    follow_merges_for: float = Field(default=24, ge=0, le=24 * 30)
     # Pull requests that are looked at side by side.
     concurrency: int = Field(default=4, ge=1, le=64)
 

@@ -35,6 +35,7 @@ from gitops_bot.journeys.carry_out_click import carry_out_waiting_clicks, receiv
 from gitops_bot.journeys.check_installation import check_installation
 from gitops_bot.journeys.diff_pull_request import diff_pull_request
 from gitops_bot.journeys.find_affected import find_affected_in_clone
+from gitops_bot.journeys.follow_merge import follow_merges
 from gitops_bot.journeys.kept_looks import KeptLooks
 from gitops_bot.journeys.one_at_a_time import OneAtATime
 from gitops_bot.journeys.patience import Patience
@@ -47,6 +48,7 @@ from gitops_bot.journeys.shared_runs import SharedRuns
 from gitops_bot.journeys.withdraw_approval import withdraw_outdated_approvals
 from gitops_bot.models.chat import Click
 from gitops_bot.models.checks import Check, CheckState
+from gitops_bot.models.outcomes import Outcome
 from gitops_bot.models.pull_requests import Repository
 from gitops_bot.models.records import AuditEntry
 from gitops_bot.models.reports import Report, Severity
@@ -227,6 +229,15 @@ async def _shown_reports(settings: Settings) -> tuple[Report, ...]:
         await store.close()
 
 
+async def read_outcomes(settings: Settings) -> tuple[Outcome, ...]:
+    """Give what became of every merge that was followed: ``gitops-bot accuracy``."""
+    store = await open_store(settings.database_url, audit_anchors=settings.audit_anchors)
+    try:
+        return await store.outcomes.all()
+    finally:
+        await store.close()
+
+
 async def check_settings(settings: Settings) -> AsyncIterator[Check]:
     """Try everything that the settings name: ``gitops-bot check``."""
     async with AsyncExitStack() as stack:
@@ -372,6 +383,7 @@ class Service:
         await carry_out_waiting_clicks(self._doors)
         self._looks = await poll_repositories(self._doors)
         await withdraw_outdated_approvals(self._doors)
+        await follow_merges(self._doors)
         self._last_poll = _now()
         await self._keep_validators()
         # One that a review found broken is told now, one that was mended is found mended: not in an hour.

@@ -6,7 +6,14 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from gitops_bot.errors import GitHubUnavailable
-from gitops_bot.models.pull_requests import Comment, Permission, PullRequest, Repository, Review
+from gitops_bot.models.pull_requests import (
+    Comment,
+    CommitPeople,
+    Permission,
+    PullRequest,
+    Repository,
+    Review,
+)
 from gitops_bot.models.statuses import CommitStatus, StatusState
 
 Json = Any
@@ -232,6 +239,40 @@ def comment(document: Json) -> Comment:
 def review(document: Json) -> Review:
     """Read a review: https://docs.github.com/en/rest/pulls/reviews#get-a-review-for-a-pull-request."""
     return Review(need(document, "id", int), need(document, "state", str), need(document, "html_url", str))
+
+
+def commit_people(commits: list[Json], most: int) -> CommitPeople:
+    """Read the commits of a pull request: https://docs.github.com/en/rest/pulls/pulls#list-commits-on-a-pull-request.
+
+    Whom GitHub does not know by e-mail has no login. ``most``: as many as GitHub lists at most.
+    """
+    logins = {
+        login.lower()
+        for commit in commits
+        for path in ("author.login", "committer.login")
+        if isinstance(login := _find(commit, path), str)
+    }
+    return CommitPeople(frozenset(logins), complete=len(commits) < most)
+
+
+def review_rules(document: Json) -> dict[str, Any]:
+    """Read the rules of a branch, of several the strictest.
+
+    https://docs.github.com/en/rest/repos/rules#get-rules-for-a-branch
+    """
+    asked = [_find(rule, "parameters") or {} for rule in items(document) if _find(rule, "type") == "pull_request"]
+    return {
+        "approvals": max((int(one.get("required_approving_review_count") or 0) for one in asked), default=0),
+        "code_owners": any(one.get("require_code_owner_review") is True for one in asked),
+        "not_the_last_pusher": any(one.get("require_last_push_approval") is True for one in asked),
+    }
+
+
+def merge_commit(document: Json) -> str:
+    """Read the answer to a merge: https://docs.github.com/en/rest/pulls/pulls#merge-a-pull-request."""
+    if _find(document, "merged") is not True:
+        raise Unreadable("does not say that it is merged.")
+    return _commit(document, "sha")
 
 
 def review_decision(document: Json) -> str:

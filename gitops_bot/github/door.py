@@ -16,7 +16,16 @@ from gitops_bot.github.reading import Reader
 from gitops_bot.github.translation import NotThere
 from gitops_bot.github.validators import Validators
 from gitops_bot.github.writing import Writer
-from gitops_bot.models.pull_requests import Comment, OpenPullRequests, Permission, PullRequest, Repository, Review
+from gitops_bot.models.pull_requests import (
+    Comment,
+    CommitPeople,
+    OpenPullRequests,
+    Permission,
+    PullRequest,
+    Repository,
+    Review,
+    ReviewRules,
+)
 from gitops_bot.models.statuses import CommitStatus, StatusState
 from gitops_bot.rules.statuses import QUEUE_PREFIX
 
@@ -25,6 +34,9 @@ query ($owner: String!, $name: String!, $number: Int!) {
   repository(owner: $owner, name: $name) { pullRequest(number: $number) { reviewDecision } }
 }
 """
+
+# GitHub lists no more of one pull request: https://docs.github.com/en/rest/pulls/pulls#list-commits-on-a-pull-request
+_MOST_COMMITS = 250
 
 
 def _now() -> datetime:
@@ -198,8 +210,32 @@ class GitHubDoor:
         subject = f"Comment {comment_id} in {repository}"
         return await self._writer.write("PATCH", path, {"body": body}, answers.comment, subject)
 
-    async def find_approval(self, repository: Repository, number: int, marker: str) -> Review | None:
-        """Our own APPROVED, not dismissed review whose body contains ``marker``; the newest wins."""
+    async def commit_people(self, repository: Repository, number: int) -> CommitPeople:
+        """Who wrote and who made the commits of a pull request."""
+        path = f"{_path(repository)}/pulls/{number}/commits?per_page=100"
+        subject = f"The commits of {repository}#{number}"
+        return answers.commit_people([raw async for raw in self._reader.each(path, subject)], _MOST_COMMITS)
+
+    async def review_rules(self, repository: Repository, branch: str) -> ReviewRules:
+        """What the rules of a branch ask of reviews, by conditional request."""
+        path = f"{_path(repository)}/rules/branches/{quote(branch)}?per_page=100"
+        pages = await self._reader.look(path, answers.review_rules, f"The rules of {branch!r} in {repository}")
+        return ReviewRules(
+            approvals=max(page["approvals"] for page in pages.values),
+            code_owners=any(page["code_owners"] for page in pages.values),
+            not_the_last_pusher=any(page["not_the_last_pusher"] for page in pages.values),
+        )
+
+    async def review(self, repository: Repository, number: int, review_id: int) -> Review | None:
+        """One review as it is now; None when there is none."""
+        path = f"{_path(repository)}/pulls/{number}/reviews/{review_id}"
+        try:
+            return await self._reader.get(path, answers.review, f"Review {review_id} of {repository}#{number}")
+        except NotThere:
+            return None
+
+    async def find_review(self, repository: Repository, number: int, marker: str, state: str) -> Review | None:
+        """Our own review in a state (APPROVED, CHANGES_REQUESTED) whose body contains ``marker``; the newest wins."""
         _, own_id = await self._who_we_are()
         path = f"{_path(repository)}/pulls/{number}/reviews?per_page=100"
         subject = f"The reviews of {repository}#{number}"
@@ -208,13 +244,31 @@ class GitHubDoor:
             async for raw in self._reader.each(path, subject)
             if answers.written_by(raw, own_id, marker)
         ]
-        return next((review for review in reversed(ours) if review.state == "APPROVED"), None)
+        return next((review for review in reversed(ours) if review.state == state), None)
 
     async def approve(self, repository: Repository, number: int, commit: str, body: str) -> Review:
         """Approve exactly this commit, once. GitHubRejected carries GitHub's words (own pull request, …)."""
         path = f"{_path(repository)}/pulls/{number}/reviews"
         content = {"event": "APPROVE", "commit_id": commit, "body": body}
         return await self._writer.write("POST", path, content, answers.review, f"The approval of {repository}#{number}")
+
+    async def request_changes(self, repository: Repository, number: int, commit: str, body: str) -> Review:
+        """Ask for changes of exactly this commit, once. GitHubRejected carries GitHub's words."""
+        path = f"{_path(repository)}/pulls/{number}/reviews"
+        content = {"event": "REQUEST_CHANGES", "commit_id": commit, "body": body}
+        subject = f"The request for changes of {repository}#{number}"
+        return await self._writer.write("POST", path, content, answers.review, subject)
+
+    async def merge(self, repository: Repository, number: int, head: str, method: str) -> str:
+        """Merge while ``head`` is the head, once; gives the merge commit. GitHubRejected carries GitHub's words.
+
+        ``method``: "merge", "squash" or "rebase". https://docs.github.com/en/rest/pulls/pulls#merge-a-pull-request
+        """
+        path = f"{_path(repository)}/pulls/{number}/merge"
+        content = {"sha": head, "merge_method": method}
+        return await self._writer.write(
+            "PUT", path, content, answers.merge_commit, f"The merge of {repository}#{number}"
+        )
 
     async def dismiss(self, repository: Repository, number: int, review_id: int, message: str) -> None:
         """Withdraw an approval of ours."""

@@ -5,16 +5,18 @@ from functools import partial
 
 from gitops_bot.journeys.approve_commit import approve_commit, withdraw_begun_approval
 from gitops_bot.journeys.change_record import change_record
+from gitops_bot.journeys.judge_click import Judgement, judge_click
+from gitops_bot.journeys.merge_pull_request import merge_pull_request, was_merged_by_us
 from gitops_bot.journeys.ports import Doors
 from gitops_bot.journeys.post_comment import post_comment
+from gitops_bot.journeys.request_changes import request_changes
 from gitops_bot.journeys.review_pull_request import review_pull_request, review_subject
 from gitops_bot.journeys.whisper import whisper
+from gitops_bot.journeys.write_down import write_down
 from gitops_bot.models.chat import Click
-from gitops_bot.models.pull_requests import PullRequest
-from gitops_bot.models.records import Decision, Progress, StoredReport
-from gitops_bot.rules import decisions
-from gitops_bot.rules.decisions import NEEDS_A_RIGHT, Action, Person
-from gitops_bot.rules.trust import released_commits
+from gitops_bot.models.records import Progress, StoredReport
+from gitops_bot.rules.decisions import Action
+from gitops_bot.views.slack_dialogs import REASON
 
 
 async def act_on_report(doors: Doors, click: Click, action: Action, stored: StoredReport) -> str:
@@ -28,30 +30,39 @@ async def act_on_report(doors: Doors, click: Click, action: Action, stored: Stor
         # Carried out before a crash, and written down; only what follows from it may be missing.
         await _follow_up(doors, action, stored, made[0].outcome)
         return made[0].outcome
-    now = await doors.github.pull_request(pull.repository, pull.number)
-    person = await _person(doors, click, action, now)
-    refusal = decisions.refusal(action, person, stored.report, now, doors.decision_policy)
-    refusal = refusal or await _overtaken(doors, action, stored)
-    if refusal:
-        if action is Action.APPROVE and await withdraw_begun_approval(doors, stored):
-            refusal += " An approval that was under way has been withdrawn."
-        await _decided(doors, click, person, stored, "refused", refusal)
-        await whisper(doors, click, refusal)
-        return f"refused: {refusal}"
-    outcome, words = await _do(doors, action, person, stored)
-    await _decided(doors, click, person, stored, outcome, words)
+    judged = await judge_click(doors, click, action, stored)
+    if judged.refusal and not (action is Action.MERGE and await was_merged_by_us(doors, stored, judged.now)):
+        return await _refused(doors, click, action, stored, judged)
+    outcome, words = await _do(doors, click, action, stored, judged)
+    await write_down(doors, click, judged.person, stored, outcome, words)
     await _follow_up(doors, action, stored, outcome)
     if outcome != "done":
         await whisper(doors, click, words)
     return outcome
 
 
-async def _do(doors: Doors, action: Action, person: Person, stored: StoredReport) -> tuple[str, str]:
+async def _refused(doors: Doors, click: Click, action: Action, stored: StoredReport, judged: Judgement) -> str:
+    refusal = judged.refusal
+    if action is Action.APPROVE and await withdraw_begun_approval(doors, stored):
+        refusal += " An approval that was under way has been withdrawn."
+    await write_down(doors, click, judged.person, stored, "refused", refusal)
+    await whisper(doors, click, refusal)
+    return f"refused: {refusal}"
+
+
+async def _do(doors: Doors, click: Click, action: Action, stored: StoredReport, judged: Judgement) -> tuple[str, str]:
+    """Do it; gives the outcome and what is to be remembered of it in words."""
     if action is Action.COMMENT:
         return "done", await post_comment(doors, stored)
     if action is Action.APPROVE:
-        return await approve_commit(doors, person, stored)
-    # Action.TRUST: the decision itself is what the next review asks for.
+        return await approve_commit(doors, judged.person, stored)
+    if action is Action.REQUEST_CHANGES:
+        return await request_changes(doors, judged.person, stored, click.inputs.get(REASON, ""))
+    if action is Action.MERGE:
+        if judged.now.merged:
+            return "done", judged.now.merge_commit_sha or ""
+        return await merge_pull_request(doors, stored)
+    # Trust, hold and release: the decision itself is what everything else asks for.
     return "done", ""
 
 
@@ -63,55 +74,3 @@ async def _follow_up(doors: Doors, action: Action, stored: StoredReport, outcome
     await change_record(doors, key, lambda now: replace(now, progress=Progress.WAITING, failures=0))
     doors.patience.go_on(review_subject(key))
     doors.queue.put(key, partial(review_pull_request, doors, key))
-
-
-async def _person(doors: Doors, click: Click, action: Action, now: PullRequest) -> Person:
-    """Ask who pressed, and what they may do at this moment."""
-    login = decisions.github_login(doors.people, click.user)
-    if action not in NEEDS_A_RIGHT:
-        return Person(click.user, login)
-    outsider = decisions.why_outsider(await doors.chat.person(click.user), await doors.chat.identity())
-    if outsider or not login:
-        return Person(click.user, login, outsider=outsider)
-    return Person(click.user, login, await doors.github.permission(now.repository, login))
-
-
-async def _overtaken(doors: Doors, action: Action, stored: StoredReport) -> str:
-    """Say what happened since the report that the person saw; "" when it is the newest, or that does not matter."""
-    pull = stored.report.pull_request
-    name = f"{pull.repository}#{pull.number}"
-    if action is Action.TRUST:
-        released = released_commits(await doors.store.decisions(pull.key))
-        return f"{name} has been let through already, for this commit." if pull.head_sha in released else ""
-    record = await doors.store.pull_request(pull.key)
-    if record is None or record.report_id != stored.report_id:
-        return f"{name} has been looked at again since: read the new report. Nothing was done."
-    if action is Action.APPROVE:
-        tip = await doors.github.branch_tip(pull.repository, pull.base_ref)
-        if tip != stored.report.base_tip:
-            return (
-                f"{pull.base_ref} has moved to {tip[:7]} since this report was made. Nothing was done; "
-                "the message tells in a moment what the merge does now."
-            )
-    return ""
-
-
-async def _decided(
-    doors: Doors, click: Click, person: Person, stored: StoredReport, outcome: str, message: str
-) -> None:
-    pull = stored.report.pull_request
-    await doors.store.record_decision(
-        Decision(
-            pull_request=pull.key,
-            action=click.action,
-            outcome=outcome,
-            slack_user=click.user,
-            github_login=person.github_login,
-            commit=pull.head_sha,
-            report_id=stored.report_id,
-            click=click.key,
-            at=doors.clock(),
-            message=message,
-            report_digest=stored.report.digest,
-        )
-    )

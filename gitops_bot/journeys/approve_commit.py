@@ -4,6 +4,7 @@ from gitops_bot import telemetry
 from gitops_bot.errors import GitHubError
 from gitops_bot.journeys.keys import approval_marker
 from gitops_bot.journeys.ports import Doors
+from gitops_bot.journeys.withdraw_approval import forget_standing, remember_standing
 from gitops_bot.models.records import Effect, EffectState, StoredReport
 from gitops_bot.rules.decisions import Person
 from gitops_bot.views import github_comment
@@ -26,10 +27,12 @@ async def approve_commit(doors: Doors, person: Person, stored: StoredReport) -> 
     marker = approval_marker(doors, pull.head_sha)
     target = approval_target(doors, stored)
     await doors.store.save_effect(Effect("approval", target, stored.report.digest, EffectState.BEGUN), doors.clock())
-    review = await doors.github.find_approval(pull.repository, pull.number, marker)
+    review = await doors.github.find_review(pull.repository, pull.number, marker, "APPROVED")
     if review is None:
         body = github_comment.approval_body(stored.report, person=person.github_login, marker=marker)
         review = await doors.github.approve(pull.repository, pull.number, pull.head_sha, body)
+    # From now on the ticks watch it, also when it cannot be dismissed below.
+    await remember_standing(doors, person, stored, review)
     # GitHub takes ``commit_id`` as attribution, not as a condition: the head may have moved in between.
     after = await doors.github.pull_request(pull.repository, pull.number)
     if (after.head_sha, after.base_ref, after.state) != (pull.head_sha, pull.base_ref, "open"):
@@ -39,6 +42,7 @@ async def approve_commit(doors: Doors, person: Person, stored: StoredReport) -> 
             review.review_id,
             f"The pull request changed while {pull.head_sha} was being approved; its head is {after.head_sha}.",
         )
+        await forget_standing(doors, stored)
         return "withdrawn", f"It changed at the same moment (head {after.head_sha[:7]}): the approval is withdrawn."
     remote = {"id": str(review.review_id), "url": review.html_url}
     await doors.store.save_effect(
@@ -59,10 +63,12 @@ async def withdraw_begun_approval(doors: Doors, stored: StoredReport) -> bool:
     known = await doors.store.effect("approval", approval_target(doors, stored))
     if known is None or known.state is not EffectState.BEGUN:
         return False
-    review = await doors.github.find_approval(pull.repository, pull.number, approval_marker(doors, pull.head_sha))
+    marker = approval_marker(doors, pull.head_sha)
+    review = await doors.github.find_review(pull.repository, pull.number, marker, "APPROVED")
     if review is None:
         return False
     await doors.github.dismiss(
         pull.repository, pull.number, review.review_id, "The pull request changed while it was being approved."
     )
+    await forget_standing(doors, stored)
     return True

@@ -14,6 +14,7 @@ from gitops_bot.errors import (
 )
 from gitops_bot.journeys.act_on_report import act_on_report
 from gitops_bot.journeys.approve_commit import withdraw_begun_approval
+from gitops_bot.journeys.ask_in_dialog import ask_in_dialog, needs_dialog
 from gitops_bot.journeys.look_on_request import NotLookedYetError, look_on_request
 from gitops_bot.journeys.ports import Doors
 from gitops_bot.journeys.tell_pull_request import tell_newest_report
@@ -103,10 +104,12 @@ async def _carry_out(doors: Doors, stored: StoredClick) -> str:
     if report is None or click.action not in ON_A_REPORT:
         await whisper(doors, click, "This button belongs to a report that is not kept any more. Nothing was done.")
         return "refused: unknown report"
-    key = report.report.pull_request.key
+    action, key = Action(click.action), report.report.pull_request.key
+    if needs_dialog(click, action, report):
+        return await ask_in_dialog(doors, click, action, report)
     # Two people, or a double click: the second sees what the first has done.
     async with doors.one_at_a_time.alone(f"act on {key}"):
-        outcome = await act_on_report(doors, click, Action(click.action), report)
+        outcome = await act_on_report(doors, click, action, report)
     await tell_newest_report(doors, key)
     return outcome
 

@@ -22,6 +22,12 @@ def approval_marker(doors: Doors, commit: str) -> str:
     return f"gitops-bot/{doors.identity} reviewed-head: {commit}"
 
 
+def changes_marker(doors: Doors, commit: str, login: str, reason: str) -> str:
+    """The line in a request for changes of ours: the same person asking the same twice is one request."""
+    digest = hashlib.sha256(f"{login}\n{reason}".encode()).hexdigest()[:16]
+    return f"gitops-bot/{doors.identity} requested-for: {commit} {digest}"
+
+
 def work_key(doors: Doors, pull: PullRequest, tip: str) -> str:
     """Digest of everything that asks for a new report: commits, clusters and settings, never ``updated_at``."""
     clusters = ",".join(cluster.name for cluster in doors.clusters)

@@ -19,6 +19,7 @@ from gitops_bot.models.changes import FluxOutcome
 from gitops_bot.models.chat import ChatFile, ChatIdentity, ChatMessage, ChatPerson, Click, PostedMessage
 from gitops_bot.models.checks import GuardState, RunnerFacts
 from gitops_bot.models.kustomizations import ClusterCredentials, ClusterSnapshot, Kustomization, ObjectReference
+from gitops_bot.models.outcomes import Outcome
 from gitops_bot.models.pull_requests import (
     Comment,
     CommitPeople,
@@ -141,6 +142,10 @@ class Git(Protocol):
 
     async def tree(self, repository: Repository, treeish: str) -> Tree:
         """All regular files of a commit or tree, within limits; TreeTooLarge names what is too large."""
+        ...
+
+    async def is_ancestor(self, repository: Repository, ancestor: str, descendant: str) -> bool:
+        """Whether a commit is in the history of another one."""
         ...
 
     async def changed_paths(self, repository: Repository, old: str, new: str) -> frozenset[str]:
@@ -306,8 +311,29 @@ class Chat(Protocol):
         ...
 
 
+class Outcomes(Protocol):
+    """store/: what became of merged pull requests."""
+
+    async def save(self, outcome: Outcome) -> None:
+        """Insert or replace."""
+        ...
+
+    async def waiting(self) -> tuple[Outcome, ...]:
+        """Those that Flux has not applied yet, oldest first."""
+        ...
+
+    async def of(self, pull_request: str) -> tuple[Outcome, ...]:
+        """All of a pull request."""
+        ...
+
+
 class Store(Protocol):
     """store/: what must last."""
+
+    @property
+    def outcomes(self) -> Outcomes:
+        """What became of merged pull requests."""
+        ...
 
     async def first_listed_at(self, repository: Repository) -> datetime | None:
         """When the pull requests open at the first look were listed; None: this is the first look."""

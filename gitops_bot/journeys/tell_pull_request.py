@@ -3,13 +3,14 @@
 import asyncio
 from dataclasses import replace
 
+from gitops_bot.journeys.approval_outlook import approval_outlook
 from gitops_bot.journeys.channels import channels_of, channels_with_message
 from gitops_bot.journeys.keys import message_key
 from gitops_bot.journeys.ports import Doors
 from gitops_bot.journeys.show_message import show_message
 from gitops_bot.models.pull_requests import PullRequest
 from gitops_bot.models.reports import Report
-from gitops_bot.rules.decisions import offered
+from gitops_bot.rules.decisions import Action, offered
 from gitops_bot.rules.routing import called, is_quiet
 from gitops_bot.rules.trust import released_commits
 from gitops_bot.views import slack_message
@@ -34,16 +35,26 @@ async def tell_newest_report(doors: Doors, pull_request: str, *, now: PullReques
         if not channels:
             return not waiting
         made = await doors.store.decisions(pull_request)
-        actions = offered(stored.report, pull, may_decide=bool(doors.people), released=released_commits(made))
+        actions = offered(
+            stored.report,
+            pull,
+            may_decide=bool(doors.people),
+            made=made,
+            released=released_commits(made),
+            policy=doors.decision_policy,
+        )
+        outlook = await approval_outlook(doors, pull) if Action.APPROVE in actions else ""
         # A page about thousands of objects takes longer than the event loop may stand still.
         message, files = await asyncio.to_thread(
             slack_message.review_message,
             replace(stored.report, pull_request=replace(pull, head_sha=stored.report.pull_request.head_sha)),
             report_id=stored.report_id,
             actions=actions,
+            outlook=outlook,
             decisions=made,
             key=message_key(doors, pull_request),
             called=called(stored.report, doors.channels),
+            outcomes=await doors.store.outcomes.of(pull_request),
         )
         for channel in channels:
             await show_message(doors, channel, message, files)

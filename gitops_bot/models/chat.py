@@ -60,6 +60,8 @@ class Click:
     enterprise: str = ""
     # What a submitted dialog says, by field.
     inputs: Mapping[str, str] = field(default_factory=dict)
+    # Whether it is the submission of a dialog that we opened, so that its person has confirmed what it showed.
+    from_dialog: bool = False
 
 
 @dataclass(frozen=True)

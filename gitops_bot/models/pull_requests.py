@@ -97,6 +97,28 @@ class Review:
 
 
 @dataclass(frozen=True)
+class CommitPeople:
+    """Who wrote and who made the commits of a pull request, as far as GitHub knows them by login."""
+
+    logins: frozenset[str]  # in lower case
+    # False: there are more commits than GitHub lists.
+    complete: bool = True
+
+
+@dataclass(frozen=True)
+class ReviewRules:
+    """What the rules of a branch ask of reviews, as far as everybody may read them.
+
+    Rules of the older kind (branch protection) are seen by administrators only, and not in here.
+    """
+
+    approvals: int = 0
+    code_owners: bool = False
+    # Somebody else than who pushed last.
+    not_the_last_pusher: bool = False
+
+
+@dataclass(frozen=True)
 class Comment:
     """A comment on a pull request."""
 

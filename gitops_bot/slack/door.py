@@ -15,6 +15,7 @@ from gitops_bot.errors import SlackRateLimited
 from gitops_bot.models.chat import ChannelFacts, ChatFile, ChatIdentity, ChatMessage, ChatPerson, PostedMessage
 from gitops_bot.rules.cleaning import clean
 from gitops_bot.slack.channels import ChannelGate
+from gitops_bot.slack.envelopes import dialog_metadata
 from gitops_bot.slack.people import read_person
 from gitops_bot.slack.sockets import OnClick, Sockets, library_log
 from gitops_bot.slack.translation import FOREIGN_ERRORS, translate
@@ -36,6 +37,9 @@ _SNIPPET_BYTES = 1_000_000
 _SNIPPETS = {"diff": "diff", "text": "text"}
 # No call makes links, mentions or previews of what it finds in the text.
 _INERT: Mapping[str, Any] = {"parse": "none", "link_names": False, "unfurl_links": False, "unfurl_media": False}
+
+# A dialog that no message asked for.
+_NOWHERE = PostedMessage("", "")
 
 Answer = Awaitable[AsyncSlackResponse]
 
@@ -167,10 +171,23 @@ class SlackDoor:
             ),
         )
 
-    async def open_dialog(self, trigger_id: str, view: Mapping[str, object]) -> str:
-        """Open a modal within 3 s of the click; returns the view's id."""
-        answer = await self._call("views.open", lambda: self._web.views_open(trigger_id=trigger_id, view=dict(view)))
+    async def open_dialog(
+        self, trigger_id: str, view: Mapping[str, object], *, value: str = "", message: PostedMessage = _NOWHERE
+    ) -> str:
+        """Open a modal within 3 s of the click; returns the view's id.
+
+        Its submission comes as a Click with this ``value`` and ``message``, whose action is the view's ``callback_id``.
+        """
+        content = {"private_metadata": dialog_metadata(value, message), **view}
+        answer = await self._call("views.open", lambda: self._web.views_open(trigger_id=trigger_id, view=content))
         return str(answer["view"]["id"])
+
+    async def update_dialog(
+        self, view_id: str, view: Mapping[str, object], *, value: str = "", message: PostedMessage = _NOWHERE
+    ) -> None:
+        """Show something else in an open modal. SlackRefused when it was closed meanwhile."""
+        content = {"private_metadata": dialog_metadata(value, message), **view}
+        await self._call("views.update", lambda: self._web.views_update(view_id=view_id, view=content))
 
     async def identity(self) -> ChatIdentity:
         """Who we are; asked once."""

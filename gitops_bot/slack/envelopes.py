@@ -31,10 +31,14 @@ def _press(payload: Mapping[str, Any]) -> Click:
     channel = str(container.get("channel_id") or "")
     timestamp = str(container.get("message_ts") or "")
     parts = (payload["user"]["id"], action["action_id"], action["block_id"], action["action_ts"], channel, timestamp)
+    asked, value = str(action["action_id"]), _chosen(action)
+    if action.get("type") == "overflow":
+        # One menu for several actions: its options say which, and about what.
+        asked, _, value = value.partition(" ")
     return Click(
         key=_key("press", *parts),
-        action=str(action["action_id"]),
-        value=_chosen(action),
+        action=asked,
+        value=value,
         message=PostedMessage(channel, timestamp),
         response_url=str(payload.get("response_url") or ""),
         at=datetime.fromtimestamp(float(action["action_ts"]), UTC),
@@ -48,14 +52,26 @@ def _submission(payload: Mapping[str, Any]) -> Click:
     state = view.get("state") or {}
     # A view's hash changes with each version of it; what was typed tells two submissions of one version apart.
     typed = json.dumps(state, sort_keys=True)
+    value, message = _from_metadata(str(view.get("private_metadata") or ""))
     return Click(
         key=_key("submission", payload["user"]["id"], view["id"], view.get("hash") or "", typed),
         action=str(view["callback_id"]),
-        value=str(view.get("private_metadata") or ""),
-        message=PostedMessage("", ""),
+        value=value,
+        message=message,
         inputs=_inputs(state),
+        from_dialog=True,
         **_person(payload),
     )
+
+
+def dialog_metadata(value: str, message: PostedMessage) -> str:
+    """Give what a dialog carries along: what it is about, and the message in which it was asked for."""
+    return json.dumps({"value": value, "channel": message.channel, "timestamp": message.timestamp})
+
+
+def _from_metadata(text: str) -> tuple[str, PostedMessage]:
+    known = json.loads(text) if text.startswith("{") else {"value": text}
+    return str(known["value"]), PostedMessage(str(known.get("channel") or ""), str(known.get("timestamp") or ""))
 
 
 def _person(payload: Mapping[str, Any]) -> dict[str, Any]:

@@ -131,7 +131,8 @@ def _risks(report: Report) -> list[str]:
     words += [f"- … {rest}" for rest in [left_out(found, shown)] if rest]
     lines = risk_lines(found, most=_RISKS, width=_RISK_CHARACTERS, places=_RISK_PLACES)
     opened = " open" if len(found) <= _OPEN else ""
-    exactly = f"<details{opened}><summary>What exactly, and what to do</summary>\n\n{fence(chr(10).join(lines))}\n\n</details>"
+    before = f"<details{opened}><summary>What exactly, and what to do</summary>"
+    exactly = "\n\n".join([before, fence("\n".join(lines)), "</details>"])
     return [f"**{risk_title(found)}**", "\n".join(words), exactly]
 
 

@@ -21,6 +21,7 @@ BUTTON_CHARACTERS = 75
 CONTEXT_ELEMENTS = 10
 MENU_OPTIONS = 100
 OPTION_VALUE_CHARACTERS = 150
+OVERFLOW_OPTIONS = 5
 # Undocumented: messages of 11,341 characters were refused, of 9,597 accepted
 # (https://github.com/slackapi/bolt-js/issues/2509).
 MESSAGE_CHARACTERS = 9_000
@@ -33,6 +34,17 @@ def _ours(text: str, limit: int = SECTION_CHARACTERS) -> Block:
 def _theirs(text: str, limit: int = SECTION_CHARACTERS) -> Block:
     # Slack refuses an empty text.
     return {"type": "plain_text", "text": shorten(text, limit).strip() or "-", "emoji": False}
+
+
+def plain(words: str) -> Block:
+    """Give a short text of our own in which nothing is parsed: titles and labels of dialogs."""
+    return _theirs(words, BUTTON_CHARACTERS)
+
+
+def overflow(action: str, choices: Sequence[tuple[str, str]]) -> Block:
+    """Give the small menu behind three dots: (label, value), as many as Slack allows."""
+    options = [{"text": _theirs(label, BUTTON_CHARACTERS), "value": value} for label, value in choices]
+    return {"type": "overflow", "action_id": action, "options": options[:OVERFLOW_OPTIONS]}
 
 
 def header(foreign: str) -> Block:

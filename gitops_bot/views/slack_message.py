@@ -8,25 +8,26 @@ import hashlib
 from collections.abc import Iterable, Sequence
 
 from gitops_bot.models.chat import ChatFile, ChatMessage
+from gitops_bot.models.outcomes import Outcome
 from gitops_bot.models.pull_requests import PullRequest, Repository
 from gitops_bot.models.records import Decision
 from gitops_bot.models.reports import Report, Severity
 from gitops_bot.rules.cleaning import clean_line
 from gitops_bot.rules.decisions import Action
+from gitops_bot.views import slack_actions
 from gitops_bot.views import slack_blocks as block
 from gitops_bot.views.html_report import html_report
 from gitops_bot.views.json_report import content_to_digest
+from gitops_bot.views.outcomes import outcome_blocks
 from gitops_bot.views.risks import RiskGroup, one_line, risk_groups, risk_lines, risk_title
 from gitops_bot.views.slack_blocks import Block
 from gitops_bot.views.slack_details import Details, Room, details
 from gitops_bot.views.summary import Tally, headline, remarks, sign, tally
-from gitops_bot.views.text import code_span, escape_slack, is_link, short_commit, shorten, slack_link, slack_mention
+from gitops_bot.views.text import code_span, escape_slack, short_commit, shorten, slack_link, slack_mention
 from gitops_bot.views.words import as_of, plural, progress, verdict_words
 
 _TEXT_CHARACTERS = 600
 _PROBLEM_CHARACTERS = 1_500
-# Shown below the buttons; older ones stay in the store.
-_DECISIONS = 5
 _LISTED = 20
 # Few enough for one section, and for a person's first glance.
 _RISKS = 5
@@ -43,16 +44,26 @@ def review_message(
     actions: Sequence[Action] = (Action.COMMENT, Action.VIEW),
     decisions: Sequence[Decision] = (),
     called: Sequence[str] = (),
+    outlook: str = "",
+    outcomes: Sequence[Outcome] = (),
 ) -> tuple[ChatMessage, tuple[ChatFile, ...]]:
-    """Show a report, what people did with it, and what they may do now. ``called``: Slack ids to be mentioned.
+    """Show a report, what people did with it, and what they may do now.
+
+    ``called``: Slack ids to be mentioned; ``outlook``: what an approval will be worth, in our own words;
+    ``outcomes``: what has become of the merge.
 
     The state of ``report.pull_request`` (open, closed, merged, draft) is what the message shows.
     The file is there when something is not in the message, and its name is made of what was found.
     """
     pull, counts = report.pull_request, tally(report.clusters)
     risks = risk_groups(report)
-    head = [*_heading(pull, report), _summary(report, counts), *_risks(risks)]
-    tail = [*_buttons(report, counts, report_id, actions, risks), *_decided(decisions, pull), *_called(called)]
+    head = [*_heading(pull, report), *outcome_blocks(outcomes), _summary(report, counts), *_risks(risks)]
+    tail = [
+        *([block.context(outlook)] if outlook else []),
+        *slack_actions.buttons(report, report_id, actions),
+        *slack_actions.deeds(decisions, pull),
+        *_called(called),
+    ]
     room = Room(
         block.MESSAGE_BLOCKS - len(head) - len(tail) - 1,
         block.MESSAGE_CHARACTERS - block.measure(head) - block.measure(tail) - _RESERVE,
@@ -91,7 +102,7 @@ def failure_message(pull_request: PullRequest, problem: str, *, key: str, gives_
         block.foreign_section(shorten(problem, _PROBLEM_CHARACTERS)),
     ]
     buttons: list[Block] = [block.button("Look again", Action.LOOK, pull_request.key)] if gives_up else []
-    buttons += _view_button(pull_request)
+    buttons += slack_actions.view_button(pull_request)
     blocks += [block.actions(buttons)] if buttons else []
     text = f"{_name(pull_request)} {clean_line(pull_request.title)}: could not be looked at"
     return ChatMessage(_fallback(text), (*blocks,), key)
@@ -172,56 +183,6 @@ def _risks(groups: Sequence[RiskGroup]) -> list[Block]:
         return []
     lines = risk_lines(groups, most=_RISKS, width=_RISK_CHARACTERS)
     return [block.section(f"*{risk_title(groups)}*"), block.foreign_section("\n".join(lines))]
-
-
-def _buttons(
-    report: Report, counts: Tally, report_id: str, actions: Sequence[Action], risks: Sequence[RiskGroup]
-) -> list[Block]:
-    pull = report.pull_request
-    elements: list[Block] = []
-    if Action.APPROVE in actions:
-        approve = block.button(f"Approve {short_commit(pull.head_sha)}", Action.APPROVE, report_id, style="primary")
-        if counts.destroys or counts.severities[Severity.CRITICAL]:
-            words = f"{headline(report.verdict, counts)}." + (f" {risk_title(risks)}." if risks else "")
-            approve["confirm"] = block.confirmation(f"Approve {_name(pull)}?", words, "Approve")
-        elements.append(approve)
-    if Action.TRUST in actions:
-        elements.append(block.button("Run for this commit", Action.TRUST, report_id, style="primary"))
-    if Action.COMMENT in actions:
-        elements.append(block.button("Post diff as comment", Action.COMMENT, report_id))
-    if Action.LOOK in actions:
-        elements.append(block.button("Look again", Action.LOOK, pull.key))
-    if Action.VIEW in actions:
-        elements += _view_button(pull)
-    return [block.actions(elements)] if elements else []
-
-
-def _view_button(pull: PullRequest) -> list[Block]:
-    address = pull.html_url
-    return [block.button("View", Action.VIEW, address=address)] if is_link(address) and len(address) < 3_000 else []  # noqa: PLR2004 - Slack's limit
-
-
-def _decided(decisions: Sequence[Decision], pull: PullRequest) -> list[Block]:
-    """Say who did what: the newest of each action, person and commit."""
-    newest = {(done.action, done.commit, done.slack_user): done for done in decisions if done.outcome == "done"}
-    return [block.context(_deed(done, pull)) for done in list(newest.values())[-_DECISIONS:]]
-
-
-def _deed(done: Decision, pull: PullRequest) -> str:
-    who = slack_mention(done.slack_user)
-    if done.github_login:
-        who = f"@{done.github_login} ({who})" if code_span(done.github_login, "") else who
-    commit = code_span(short_commit(done.commit))
-    old = "" if done.commit == pull.head_sha else ", an earlier commit"
-    if done.action == Action.COMMENT:
-        what = slack_link(done.message, "comment") if is_link(done.message) else "comment"
-        return f"💬 Posted {commit}{old} as a {what} by {who}"
-    if done.action == Action.APPROVE:
-        outcome = f": {escape_slack(clean_line(shorten(done.message, 200)))}" if done.message else ""
-        return f"✅ Approved {commit}{old} by {who}{outcome}"
-    if done.action == Action.TRUST:
-        return f"▶️ Let through {commit}{old} by {who}: this commit may be looked at"
-    return f"{code_span(done.action)} {commit}{old} by {who}"
 
 
 def _files(report: Report, middle: Details, *, needed: bool) -> tuple[ChatFile, ...]:

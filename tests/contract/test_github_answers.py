@@ -369,9 +369,9 @@ async def test_an_approval_is_ours_and_stands(github: ScriptedGitHub, door: GitH
     question = "GET /repos/acme/fleet/pulls/7/reviews?per_page=100"
     others = [review(1, "DISMISSED"), review(2, "APPROVED", 4), review(3, "COMMENTED"), review(4, "APPROVED", body="")]
     github.say(question, Reply(others))
-    assert await door.find_approval(FLEET, 7, "head: abc") is None
+    assert await door.find_review(FLEET, 7, "head: abc", "APPROVED") is None
     github.say(question, Reply([*others, review(5, "APPROVED"), review(6, "APPROVED")]))
-    found = await door.find_approval(FLEET, 7, "head: abc")
+    found = await door.find_review(FLEET, 7, "head: abc", "APPROVED")
     assert found is not None
     assert found.review_id == 6
 

@@ -201,7 +201,7 @@ async def test_a_write_that_happened_without_an_answer_is_found_not_repeated(
         await door.approve(FLEET, number, head, f"text {MARK}")
 
     comment = await door.find_comment(FLEET, number, MARK)
-    approval = await door.find_approval(FLEET, number, MARK)
+    approval = await door.find_review(FLEET, number, MARK, "APPROVED")
     assert comment is not None
     assert approval is not None
     assert await texts(world, number) == [f"text {MARK}"]
@@ -213,12 +213,12 @@ async def test_an_approval_is_made_found_and_withdrawn(world: World, door: GitHu
     number, head = made["number"], made["head"]["sha"]
     review = await door.approve(FLEET, number, head, f"by reviewer {MARK}")
     assert review.state == "APPROVED"
-    assert await door.find_approval(FLEET, number, MARK) == review
+    assert await door.find_review(FLEET, number, MARK, "APPROVED") == review
     (told,) = await world.get(f"/pulls/{number}/reviews")
     assert (told["commit_id"], told["state"]) == (head, "APPROVED")
     async with door_of(world, "admin") as admin:
         await admin.dismiss(FLEET, number, review.review_id, "the head moved")
-    assert await door.find_approval(FLEET, number, MARK) is None
+    assert await door.find_review(FLEET, number, MARK, "APPROVED") is None
 
 
 async def test_what_github_makes_of_an_approval(world: World, door: GitHubDoor) -> None:

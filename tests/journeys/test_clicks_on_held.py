@@ -24,7 +24,7 @@ async def test_somebody_lets_a_held_commit_run(world: ClickWorld) -> None:
     stored = await world.reported("held", Verdict.HELD)
     pull = stored.report.pull_request
     posted = await world.message(pull)
-    assert world.buttons(posted) == {"trust", "view"}
+    assert world.buttons(posted) == {"trust", "view", "more"}
     assert "mallory/fleet" in world.shown(posted)
     await world.pressed(stored, "trust", "reviewer")
     [decision] = await world.decisions(stored)
@@ -132,8 +132,12 @@ async def test_on_an_enterprise_grid_the_organisation_is_compared(tmp_path: Path
 
 
 async def test_no_diff_as_a_comment_in_a_public_repository(tmp_path: Path) -> None:
-    async with click_world(tmp_path, private=False) as world:
+    async with click_world(tmp_path) as world:
         stored = await world.reported("public")
+        posted = await world.message(stored.report.pull_request)
+        assert "comment" in world.buttons(posted)
+        # Made public after the message was written: what counts is what GitHub says at the click.
+        await world.github.api("admin").patch("/repos/acme/fleet", json={"private": False})
         await world.pressed(stored, "comment", "reviewer")
         assert "acme/fleet is public" in world.heard("reviewer")[-1]
         assert await world.comments(stored) == []
@@ -160,5 +164,3 @@ async def test_a_channel_of_our_own_organisation_is_written_to(world: ClickWorld
     message = ChatMessage("hello", ({"type": "section", "text": {"type": "mrkdwn", "text": "hello"}},), "key")
     await world.doors.chat.post(ours.id, message)
     assert len(world.slack.workspace.messages[ours.id]) == 1
-
-

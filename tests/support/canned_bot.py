@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
@@ -43,7 +44,8 @@ class CannedBot:
         self.github, self.slack, self.fault = world["github"], world["slack"], fault
         self.repository = self.github["repositories"][0]
         self.people = {user: login for login, user in self.slack["users"].items()}
-        self.web = AsyncWebClient(token=self.slack["bot_token"], base_url=self.slack["api_url"])
+        retries = [AsyncRateLimitErrorRetryHandler(max_retry_count=10)]
+        self.web = AsyncWebClient(token=self.slack["bot_token"], base_url=self.slack["api_url"], retry_handlers=retries)
         self.api = httpx.AsyncClient(
             base_url=f"{self.github['api_url']}/repos/{self.repository}",
             headers={"Authorization": f"Bearer {self.github['tokens'][self.github['bot_login']]}"},

@@ -116,6 +116,24 @@ class ClickWorld:
         await self.press(stored, action, login, **more)
         await self.settled()
 
+    async def slack_views(self) -> list[dict[str, Any]]:
+        """The dialogs that are open."""
+        views = self.slack.workspace.views.values()
+        return [self.slack.views.json(view) for view in views if not view.closed]
+
+    async def dialog_after(self, stored: StoredReport, action: str, login: str, **more: Any) -> dict[str, Any]:
+        """Press, and give the dialog as it is once it says what it has to say."""
+        await self.pressed(stored, action, login, **more)
+        [view] = await self.slack_views()
+        return view
+
+    async def submitted(self, view: dict[str, Any], **values: str) -> None:
+        """Submit a dialog, its fields by name, and wait until that is carried out."""
+        typed = {name: {name: value} for name, value in values.items()}
+        answer = await self.slack.interactions.submit({"view_id": view["id"], "values": typed})
+        assert answer["acknowledged"], answer
+        await self.settled()
+
     async def decisions(self, stored: StoredReport) -> tuple[Decision, ...]:
         """What is written down about the pull request."""
         return await self.doors.store.decisions(stored.report.pull_request.key)

@@ -26,7 +26,14 @@ from gitops_bot.views.slack_message import (
     review_message,
 )
 
-EVERYTHING = (Action.APPROVE, Action.COMMENT, Action.LOOK, Action.VIEW)
+EVERYTHING = (
+    Action.APPROVE,
+    Action.COMMENT,
+    Action.VIEW,
+    Action.REQUEST_CHANGES,
+    Action.LOOK,
+    Action.HOLD,
+)
 
 
 def show(report: Report, **more: Any) -> ChatMessage:
@@ -148,27 +155,37 @@ def test_buttons_carry_the_report_and_only_what_is_allowed() -> None:
     assert {name: button.get("value") for name, button in found.items()} == {
         "approve": "r1",
         "comment": "r1",
-        "look": "acme/fleet#7",
         "view": None,
+        "more": None,
     }
+    options = {option["value"]: option["text"]["text"] for option in found["more"]["options"]}
+    assert options == {"request_changes r1": "Request changes …", "look acme/fleet#7": "Run again", "hold r1": "Hold"}
     assert found["view"]["url"] == "https://github.com/acme/fleet/pull/7"
     assert "confirm" not in found["approve"]
     assert set(buttons(show(samples.changes_report()))) == {"comment", "view"}
     assert buttons(show(samples.changes_report(), actions=())) == {}
 
 
-def test_approving_a_deletion_is_asked_twice() -> None:
-    approve = buttons(show(samples.destructive_report(), actions=(Action.APPROVE,)))["approve"]
-    assert approve["confirm"]["title"]["text"] == "Approve acme/fleet#12?"
-    assert approve["confirm"]["text"]["text"] == (
-        "1 object changes, 1 is deleted and created anew, 3 are deleted. ⚠️ 1 risk, critical."
-    )
-
-
 def test_an_address_that_is_none_gives_no_button() -> None:
     message = show(samples.hostile_report(), actions=EVERYTHING)
     assert "view" not in buttons(message)
     assert "javascript" not in json.dumps(message.blocks)
+
+
+def test_a_hold_is_said_above_all_deeds_until_it_is_released() -> None:
+    hold, release = decision("hold"), decision("release", slack_user="U0999999999")
+    assert "*On hold* by @octocat" in words(show(samples.changes_report(), decisions=[hold]))
+    assert "*On hold*" not in words(show(samples.changes_report(), decisions=[hold, release]))
+
+
+def test_a_withdrawn_approval_says_why() -> None:
+    done = [decision("approve", commit="b" * 40), decision("withdraw", "the head is 1a2b3c4 now", commit="b" * 40)]
+    shown = words(show(samples.changes_report(), decisions=done))
+    assert "Withdrawn: the approval of `bbbbbbb`, an earlier commit by @octocat" in shown
+    failed = decision("withdraw", "GitHub said 403", outcome="failed", slack_user="")
+    assert "Could not withdraw the approval of `1a2b3c4` by @octocat: GitHub said 403" in words(
+        show(samples.changes_report(), decisions=[failed])
+    )
 
 
 def test_who_did_what() -> None:

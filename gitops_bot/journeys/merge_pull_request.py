@@ -1,0 +1,25 @@
+"""Merge exactly the commit that was shown. GitHub itself refuses when the head has moved."""
+
+from gitops_bot.journeys.ports import Doors
+from gitops_bot.models.pull_requests import PullRequest
+from gitops_bot.models.records import Effect, EffectState, StoredReport
+
+
+async def merge_pull_request(doors: Doors, stored: StoredReport) -> tuple[str, str]:
+    """Merge; gives "done" and the merge commit. GitHubRejected has GitHub's reason not to."""
+    pull = stored.report.pull_request
+    await doors.store.save_effect(_effect(doors, stored, EffectState.BEGUN), doors.clock())
+    commit = await doors.github.merge(pull.repository, pull.number, pull.head_sha, doors.decision_policy.merge)
+    await doors.store.save_effect(_effect(doors, stored, EffectState.DONE), doors.clock())
+    return "done", commit
+
+
+async def was_merged_by_us(doors: Doors, stored: StoredReport, now: PullRequest) -> bool:
+    """Whether a merge that was sent before a crash has arrived: the pull request is merged, and we had begun."""
+    known = await doors.store.effect("merge", _effect(doors, stored, EffectState.BEGUN).target)
+    return known is not None and now.merged and now.head_sha == stored.report.pull_request.head_sha
+
+
+def _effect(doors: Doors, stored: StoredReport, state: EffectState) -> Effect:
+    pull = stored.report.pull_request
+    return Effect("merge", f"{doors.identity}|{pull.key}@{pull.head_sha}", stored.report.digest, state)

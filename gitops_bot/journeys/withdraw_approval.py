@@ -1,0 +1,116 @@
+"""An approval is for one commit: when the head moves it is taken back, whatever GitHub's own rules say.
+
+GitHub dismisses stale approvals only where a rule asks for it, and points an old review at a new
+head after a forced push. So our own record of what was approved is the truth, and it is compared
+with the head at every tick.
+"""
+
+from gitops_bot import telemetry
+from gitops_bot.errors import GitHubError, GitHubRateLimited, GitHubRefused, GitHubRejected, GitopsBotError
+from gitops_bot.journeys.ports import Doors
+from gitops_bot.journeys.tell_pull_request import tell_newest_report
+from gitops_bot.models.pull_requests import PullRequest, Review
+from gitops_bot.models.records import Decision, Effect, EffectState, StoredReport
+from gitops_bot.rules.decisions import Action, Person
+
+log = telemetry.logger(__name__)
+
+# Kind of the effect: one per approval of ours that stands.
+_STANDING = "standing approval"
+
+
+async def remember_standing(doors: Doors, person: Person, stored: StoredReport, review: Review) -> None:
+    """Remember an approval of ours that stands, and for what."""
+    pull = stored.report.pull_request
+    remote = {
+        "pull_request": pull.key,
+        "commit": pull.head_sha,
+        "base_ref": pull.base_ref,
+        "review": str(review.review_id),
+        "report": stored.report_id,
+        "login": person.github_login,
+    }
+    effect = Effect(_STANDING, _target(doors, stored), stored.report.digest, EffectState.DONE, remote)
+    await doors.store.save_effect(effect, doors.clock())
+
+
+async def forget_standing(doors: Doors, stored: StoredReport) -> None:
+    """It has been taken back."""
+    await doors.store.forget_effect(_STANDING, _target(doors, stored))
+
+
+def _target(doors: Doors, stored: StoredReport) -> str:
+    pull = stored.report.pull_request
+    return f"{doors.identity}|{pull.key}@{pull.head_sha}"
+
+
+async def withdraw_outdated_approvals(doors: Doors) -> None:
+    """Take back every approval of ours whose pull request is not what was approved any more."""
+    for standing in await doors.store.effects(_STANDING):
+        if not standing.target.startswith(f"{doors.identity}|"):
+            continue
+        record = await doors.store.pull_request(standing.remote["pull_request"])
+        if record is None:
+            continue
+        try:
+            await _withdraw_if_outdated(doors, standing, record.pull_request)
+        except GitHubRateLimited:
+            raise
+        except GitopsBotError as error:
+            # It is tried again at the next tick.
+            log.warning("an approval could not be withdrawn yet", approval=standing.target, reason=str(error))
+
+
+async def _withdraw_if_outdated(doors: Doors, standing: Effect, pull: PullRequest) -> None:
+    if pull.state != "open":
+        await doors.store.forget_effect(_STANDING, standing.target)
+        return
+    remote = standing.remote
+    if (pull.head_sha, pull.base_ref) == (remote["commit"], remote["base_ref"]):
+        return
+    if not doors.decision_policy.withdraw_when_head_moves:
+        return
+    async with doors.one_at_a_time.alone(f"act on {pull.key}"):
+        outcome, words = await _dismiss(doors, standing, pull)
+        await doors.store.record_decision(
+            Decision(
+                pull_request=pull.key,
+                action=Action.WITHDRAW,
+                outcome=outcome,
+                slack_user="",
+                github_login=remote["login"],
+                commit=remote["commit"],
+                report_id=remote["report"],
+                # No click asked for it; the review is withdrawn once.
+                click=f"withdrawal of review {remote['review']} of {standing.target}",
+                at=doors.clock(),
+                message=words,
+                report_digest=standing.digest,
+            )
+        )
+        await doors.store.forget_effect(_STANDING, standing.target)
+    await tell_newest_report(doors, pull.key)
+
+
+async def _dismiss(doors: Doors, standing: Effect, pull: PullRequest) -> tuple[str, str]:
+    """Dismiss the review; gives "done" or "failed", and why in words."""
+    commit = standing.remote["commit"]
+    moved = f"the head is {pull.head_sha[:7]} now" if pull.head_sha != commit else f"it goes to {pull.base_ref} now"
+    try:
+        await doors.github.dismiss(
+            pull.repository,
+            pull.number,
+            int(standing.remote["review"]),
+            f"This approval was for {commit}; {moved}.",
+        )
+    except (GitHubRefused, GitHubRejected) as error:
+        # Dismissed by somebody already, or a rule of the branch keeps us from it: waiting mends neither.
+        return await _already_gone(doors, standing, pull, error)
+    return "done", moved
+
+
+async def _already_gone(doors: Doors, standing: Effect, pull: PullRequest, error: GitHubError) -> tuple[str, str]:
+    review = await doors.github.review(pull.repository, pull.number, int(standing.remote["review"]))
+    if review is None or review.state == "DISMISSED":
+        return "done", "GitHub had dismissed it already"
+    return "failed", str(error)
