@@ -9,15 +9,17 @@ a later commit's) are none of its business.
 from collections.abc import Iterable, Mapping
 
 from gitops_bot.models.changes import DiffedObject, Operation, Origin, ParsedDiff, ResourceChange
-from gitops_bot.models.kustomizations import ObjectReference
+from gitops_bot.models.kustomizations import Kustomization, ObjectReference
 from gitops_bot.models.outcomes import Difference
 from gitops_bot.models.reports import KustomizationReport, RowState
+from gitops_bot.telemetry import without_tokens
 
 # What the merge itself brings: only that is a prediction of the report's.
 _OWN = frozenset({Origin.PULL_REQUEST, Origin.UNDONE})
 # Flux counts there, nobody else; https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta/
 _NOT_CONTENT = "metadata.generation"
 _MOST_PATHS = 3
+_MOST_CHARACTERS = 1_500
 
 
 def predicted(row: KustomizationReport) -> tuple[ResourceChange, ...]:
@@ -30,6 +32,11 @@ def predicted(row: KustomizationReport) -> tuple[ResourceChange, ...]:
         if change.operation is not Operation.SKIP
         and (change.origin in _OWN or any(entry.origin in _OWN for entry in change.fields))
     )
+
+
+def is_followed(row: KustomizationReport) -> bool:
+    """Whether a merge is expected to move a Kustomization: also one that was said to fail, or was not looked at."""
+    return bool(predicted(row)) or row.state in {RowState.FAILING, RowState.NOT_ANALYSED}
 
 
 def differences(
@@ -46,6 +53,17 @@ def differences(
     return tuple(found)
 
 
+def shown_message(kustomization: Kustomization) -> str:
+    """Give Flux's own words on a failure, as far as they may be shown.
+
+    The API server's errors echo values; where values come out of Secrets nobody could tell them apart.
+    """
+    references = (kustomization.spec.get("postBuild") or {}).get("substituteFrom") or ()
+    if any(isinstance(one, Mapping) and one.get("kind") == "Secret" for one in references):
+        return "Its words are not shown, because this Kustomization substitutes values of Secrets."
+    return without_tokens(kustomization.ready_message)[:_MOST_CHARACTERS]
+
+
 def _difference(
     change: ResourceChange,
     now: Mapping[ObjectReference, DiffedObject],
@@ -55,8 +73,10 @@ def _difference(
     live = now.get(key)
     if change.operation is Operation.DELETE:
         return "is still there" if key in left else ""
-    if live is None or live.state == "skipped":
+    if live is None:
         return ""
+    if live.state == "skipped":
+        return "was left alone by Flux"
     if live.state == "created":
         return "is not there"
     paths = [entry.path for entry in live.entries if entry.path != _NOT_CONTENT]
