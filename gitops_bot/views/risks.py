@@ -4,11 +4,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from gitops_bot.models.reports import Finding, Report, Severity
+from gitops_bot.models.risks import RISK_RULES
 from gitops_bot.rules.cleaning import clean_line
-from gitops_bot.views.text import and_more, shorten_line
+from gitops_bot.views.text import and_more, code_span, shorten_line
 from gitops_bot.views.words import SEVERITIES, join, plural
 
 _SEVERITIES = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
+_WHAT = {rule.code: rule.what for rule in RISK_RULES}
+# What findings of the API server's refusals are about, when Flux gets past them.
+_IMMUTABLE = _WHAT["changes-immutable-field"]
 # Of one kind, before the others have had their turn.
 _OF_A_KIND = 3
 
@@ -115,6 +119,14 @@ def left_out(groups: Sequence[RiskGroup], shown: Sequence[RiskGroup]) -> str:
         return ""
     parts = [f"{rest.count(severity):,} {SEVERITIES[severity].words}" for severity in _SEVERITIES if severity in rest]
     return f"{plural(len(rest), 'more risk')} ({join(parts)})"
+
+
+def in_our_words(group: RiskGroup) -> str:
+    """Say a risk without foreign text, but for an inert name in a code span: for places that parse what they show."""
+    what = _WHAT.get(group.finding.code, _IMMUTABLE)
+    name = f" {code_span(str(group.finding.object), '(an unusual name)')}" if group.finding.object else ""
+    more = f" and {len(group.places) - 1:,} more" if len(group.places) > 1 else ""
+    return f"{SEVERITIES[group.finding.severity].sign} {what}{name}{more}"
 
 
 def one_line(groups: Sequence[RiskGroup]) -> str:
