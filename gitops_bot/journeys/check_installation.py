@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Protocol
 
 from gitops_bot.errors import GitopsBotError
+from gitops_bot.journeys.check_rights import check_rights
 from gitops_bot.journeys.ports import Cluster, Eyes
 from gitops_bot.models.chat import ChannelFacts, ChatIdentity
 from gitops_bot.models.checks import Check, CheckState, GuardState, RunnerFacts
@@ -75,6 +76,8 @@ async def _check_cluster(eyes: Eyes, cluster: Cluster, snapshot: ClusterSnapshot
         yield _bad(f"{name}: diff identity", error)
         return
     yield judge_guard(cluster.name, guard)
+    async for check in check_rights(eyes, cluster, snapshot):
+        yield check
 
 
 def judge_guard(cluster: str, guard: GuardState) -> Check:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gitops_bot.journeys.ports import Cluster, Eyes
+from gitops_bot.models.kustomizations import ClusterSnapshot
 from gitops_bot.models.reports import Report
 from gitops_bot.rules.affected import not_reviewable
 from gitops_bot.rules.fleet_rights import Choices, RightsPlan, canary_right, in_words, plan_rights, superfluous
@@ -29,7 +30,14 @@ class Differences:
 
 async def plan_for(eyes: Eyes, cluster: Cluster, reports: Iterable[Report], choices: Choices) -> RightsPlan:
     """Plan the rights for one cluster; reports of other clusters say nothing here."""
-    snapshot, kinds = await asyncio.gather(cluster.snapshot(), cluster.served_kinds())
+    return await plan_of(eyes, cluster, await cluster.snapshot(), reports, choices)
+
+
+async def plan_of(
+    eyes: Eyes, cluster: Cluster, snapshot: ClusterSnapshot, reports: Iterable[Report], choices: Choices
+) -> RightsPlan:
+    """The same for a cluster that was looked at already."""
+    kinds = await cluster.served_kinds()
     unreviewed = not_reviewable(snapshot, github_url=eyes.github_url, artifacts=eyes.artifacts)
     skipped = {one.id for group in unreviewed.values() for one in group}
     watched = [one for one in snapshot.kustomizations if one.id not in skipped]

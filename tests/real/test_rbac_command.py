@@ -1,5 +1,6 @@
 """`gitops-bot rbac` on the sample fleet: what it writes is enough to compare everything, and no rule is too many."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -145,15 +146,16 @@ async def test_the_profile_without_secrets_loses_what_it_says(
     bare.apply(read(printed.stdout))
     report = await look_at(world, WEB, MONITORING)
     assert report.verdict is Verdict.INCOMPLETE
-    rows = {row.id.name: row for row in report.rows}
-    assert {change.object.kind for change in rows["web"].changes} >= {"Deployment", "Service"}
-    # Its variables come from a Secret.
-    assert rows["monitoring"].changes == ()
+    # Every Kustomization of the sample takes variables from a Secret: it is not rendered, and says so.
+    assert [row.changes for row in report.rows] == [(), ()]
+    assert {finding.code for row in report.rows for finding in row.findings} == {"missing-right"}
     assert lacking(report) == {"secrets"}
     bare.apply(read(rbac("--with-secrets").stdout))
     report = await look_at(world, WEB, MONITORING)
     assert lacking(report) == {"clusterroles", "clusterrolebindings"}
-    assert all(finding.code != "refused" for row in report.rows for finding in row.findings)
+    rows = {row.id.name: row for row in report.rows}
+    assert {change.object.kind for change in rows["web"].changes} >= {"Deployment", "Service", "Secret"}
+    assert {change.object.kind for change in rows["monitoring"].changes} >= {"Deployment", "ConfigMap"}
 
 
 def test_a_cluster_that_the_settings_do_not_name_is_refused(rbac: Run) -> None:
@@ -188,3 +190,24 @@ def test_the_components_agree_with_it(rbac: Run) -> None:
             assert given[: len(rule["verbs"])] == rule["verbs"], name
             compared += 1
     assert compared > 10
+
+
+def test_check_names_each_kind_with_the_command_that_mends_it(
+    world: dict[str, Any], bare: KubernetesApi, rbac: Run
+) -> None:
+    bare.apply(read(rbac().stdout))
+    said = check(world)
+    command = "gitops-bot rbac --cluster production --with-secrets | kubectl apply -f -"
+    assert "secrets: the diff identity may not get, patch, create in web; such objects are not compared" in said
+    assert said.count(command) == 2  # variables in flux-system, an object in web
+    assert "clusterroles.rbac.authorization.k8s.io: the diff identity may not get, patch, create, escalate" in said
+    assert "gitops-bot rbac --cluster production --with-roles | kubectl apply -f -" in said
+    assert "deployments.apps" not in said
+    bare.apply(read(rbac("--with-secrets", "--with-roles").stdout))
+    assert "may compare everything that Flux applied" in check(world)
+
+
+def check(world: dict[str, Any]) -> str:
+    command = [sys.executable, "-m", "gitops_bot", "check", "--settings", world["settings_file"]]
+    environment = {**os.environ, "COLUMNS": "400"}
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment).stdout

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 import yaml
 
+from gitops_bot.journeys.check_rights import judge_rights
+from gitops_bot.models.checks import CheckState
 from gitops_bot.models.kustomizations import Kustomization, KustomizationId, ObjectReference
 from gitops_bot.models.reports import Finding, Severity
 from gitops_bot.models.rights import Granted, GrantedRule, Right, ServedKind
@@ -311,3 +313,23 @@ def test_a_tenant_is_told_verb_and_kind_and_no_more() -> None:
     assert finding.lacks == ()
     assert finding.incomplete
     assert tenant_finding("apps/tenant", needs, ()) is None
+
+
+# `gitops-bot check`
+
+
+def test_every_lacking_resource_is_a_line_with_its_command() -> None:
+    made = plan(kustomization(WEB, LOGIN, ROLE, POLICY), secrets=True, roles=True)
+    lacks = frozenset(right for right in made.rights if right.resource in {"deployments", "secrets", "roles"})
+    lines = {check.seen.split(":")[0]: check for check in judge_rights(made, lacks)}
+    assert set(lines) == {
+        "deployments.apps",
+        "secrets",
+        f"roles.{RBAC}",
+        "validatingadmissionpolicies.admissionregistration.k8s.io",
+    }
+    assert lines["deployments.apps"].advice == "gitops-bot rbac --cluster production | kubectl apply -f -"
+    assert "--with-secrets" in lines["secrets"].advice
+    assert "--with-roles" in lines[f"roles.{RBAC}"].advice
+    (nothing, _) = judge_rights(made, frozenset())[::-1]
+    assert nothing.state is CheckState.GOOD
