@@ -91,26 +91,35 @@ def _mentions(side: FluxOutcome | None) -> bool:
 
 
 def _needed(rendered: Sequence[Rendered], releases: Mapping[KustomizationId, tuple[ObjectReference, ...]]) -> _Needed:
-    rows = []
+    rows: list[RowObjects] = []
+    sealed: set[ObjectReference] = set()
     for one in rendered:
-        if one.candidate.obstacle or not all(side is None or side.usable for side in (one.base, one.result)):
+        if one.candidate.obstacle or not _may_change(one):
             continue
         try:
-            rows.append(RowObjects(one.candidate.id, _objects(one.base), _objects(one.result)))
+            row = RowObjects(one.candidate.id, _objects(one.base), _objects(one.result))
         except UnreadableRenderError:
             continue  # The comparison says so.
+        rows.append(row)
+        for change in one.candidate.sealed_changes:
+            every = (*row.base, *row.result)
+            sealed |= {plain(reference) for reference in every if comes_from(reference, change.object)}
     told = {plain(reference) for row in rows for reference in (*row.base, *row.result)}
     elsewhere = {
         id_: tuple(reference for reference in references if plain(reference) not in told)
         for id_, references in releases.items()
     }
-    sealed = frozenset(
-        plain(reference)
-        for one, row in ((one, row) for one in rendered for row in rows if one.candidate.id == row.id)
-        for reference in (*row.base, *row.result)
-        if any(comes_from(reference, change.object) for change in one.candidate.sealed_changes)
-    )
-    return _Needed(tuple(rows), sealed, {id_: references for id_, references in elsewhere.items() if references})
+    known = {id_: references for id_, references in elsewhere.items() if references}
+    return _Needed(tuple(rows), frozenset(sealed), known)
+
+
+def _may_change(one: Rendered) -> bool:
+    """Whether renders are worth reading: of one that stays as it is the cluster tells as much."""
+    sides = (one.base, one.result)
+    if not all(side is None or side.usable for side in sides):
+        return False
+    equal = one.base is not None and one.result is not None and one.base.text == one.result.text
+    return not equal or one.candidate.sealed
 
 
 def _objects(side: FluxOutcome | None) -> Objects:
