@@ -206,7 +206,7 @@ def _title(group: Group, report: Report, *, alone: bool) -> tuple[str, str]:
     title = f"{row_sign(row)} <b>{name}</b>" + (f" in {_html_code(row.id.cluster)}" if many and not more else "")
     said = [] if row.state is RowState.CHANGED else [ROW_STATES[row.state].words]
     if counts.objects and not alone:
-        said.append(row_sentence(counts) + (" in each" if more else ""))
+        said.append(row_sentence(counts, each=bool(more)))
     title += f": {': '.join(said)}" if said else ""
     words = []
     if more:

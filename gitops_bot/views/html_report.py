@@ -146,7 +146,6 @@ def _row(identifier: str, row: KustomizationReport, *, opened: bool, same_as: st
     counts = tally_row(row)
     said = [] if row.state is RowState.CHANGED else [ROW_STATES[row.state].words]
     said += [row_sentence(counts)] if counts.objects else []
-    said += [f"the same as in {same_as}"] if same_as else []
     foreign = foreign_changes(row)
     return {
         "id": identifier,
@@ -154,7 +153,7 @@ def _row(identifier: str, row: KustomizationReport, *, opened: bool, same_as: st
         "same_as": same_as,
         "sign": row_sign(row),
         "name": clean_line(str(row.id)),
-        "said": ": ".join(said),
+        "said": ": ".join(said) + (f" · the same as in {same_as}" if same_as else ""),
         "path": clean_line(row.path),
         "reason": clean_line(row.reason),
         "notes": [clean_line(note) for note in row.notes],

@@ -190,7 +190,7 @@ def _group_head(group: Group, report: Report, *, alone: bool) -> list[Block]:
         lines.append(f"The same in {and_more(names, _PLACES)}.")
     said = [] if row.state is RowState.CHANGED else [ROW_STATES[row.state].words]
     if counts.objects and not alone:
-        said.append(row_sentence(counts) + (" in each" if more else ""))
+        said.append(row_sentence(counts, each=bool(more)))
     if said:
         lines.append(f"{said[0][0].upper()}{': '.join(said)[1:]}.")
     if not alone:

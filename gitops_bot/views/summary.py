@@ -179,9 +179,10 @@ def sentence(counts: Tally) -> str:
     return ", ".join(words)
 
 
-def row_sentence(counts: Tally) -> str:
-    """Say what the pull request does to one Kustomization, and whether that is a usual thing."""
-    return f"{sentence(counts)} · {ROUTINE.words}" if counts.routine_row else sentence(counts)
+def row_sentence(counts: Tally, *, each: bool = False) -> str:
+    """Say what the pull request does to one Kustomization, or to each of several, and whether that is a usual thing."""
+    said = f"{sentence(counts)}, in each" if each else sentence(counts)
+    return f"{said} · {ROUTINE.words}" if counts.routine_row else said
 
 
 def remarks(counts: Tally) -> list[str]:

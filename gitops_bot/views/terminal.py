@@ -132,7 +132,7 @@ def _group(group: Group, *, detailed: bool, full: bool) -> list[RenderableType]:
     row, counts = group.row, tally_row(group.row)
     title = Text(f"{row_sign(row)} ").append(clean_line(str(row.id)), style="bold underline")
     said = [] if row.state is RowState.CHANGED else [ROW_STATES[row.state].words]
-    said += [row_sentence(counts)] if counts.objects else []
+    said += [row_sentence(counts, each=len(group.places) > 1)] if counts.objects else []
     title.append(f"  {': '.join(said)}" if said else "")
     parts: list[RenderableType] = [Text(""), title]
     others = [
