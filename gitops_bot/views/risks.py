@@ -114,7 +114,8 @@ def risk_lines(groups: Sequence[RiskGroup], *, most: int, width: int, places: in
 
 def left_out(groups: Sequence[RiskGroup], shown: Sequence[RiskGroup]) -> str:
     """Count the risks that are not shown, by severity: "4 more risks (1 critical, 3 warning)"; "" for none."""
-    rest = [group.finding.severity for group in groups if group not in shown]
+    known = {id(group) for group in shown}
+    rest = [group.finding.severity for group in groups if id(group) not in known]
     if not rest:
         return ""
     parts = [f"{rest.count(severity):,} {SEVERITIES[severity].words}" for severity in _SEVERITIES if severity in rest]

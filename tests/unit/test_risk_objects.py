@@ -2,10 +2,13 @@
 
 # ruff: noqa: E501 # a row of a table is one line here, however long
 
+from dataclasses import replace
+
 import pytest
-from risk_cases import codes, document, said
+from risk_cases import codes, document, said, touched
 
 from gitops_bot.models.changes import Operation
+from gitops_bot.rules.risk import risks_of
 
 CLAIM = document("v1", "PersistentVolumeClaim", "data", "db", spec={"resources": {"requests": {"storage": "20Gi"}}})
 DATABASE = document(
@@ -76,6 +79,12 @@ def ingress(*hosts: str, tls: tuple[str, ...] = ()) -> str:
 )
 def test_deletions(old: str, expected: list[str]) -> None:
     assert said(old, "") == expected
+
+
+def test_a_secret_that_is_generated_anew_is_not_lost() -> None:
+    item = touched(document("v1", "Secret"), "")
+    assert [risk.code for risk in risks_of(item)] == ["deletes-secret"]
+    assert list(risks_of(replace(item, has_successor=True))) == []
 
 
 @pytest.mark.parametrize(
