@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import partial
 
+from gitops_bot.errors import GitHubRefused, GitHubRejected
 from gitops_bot.journeys.approve_commit import approve_commit, withdraw_begun_approval
 from gitops_bot.journeys.change_record import change_record
 from gitops_bot.journeys.judge_click import Judgement, judge_click
@@ -20,7 +21,7 @@ from gitops_bot.views.slack_dialogs import REASON
 
 
 async def act_on_report(doors: Doors, click: Click, action: Action, stored: StoredReport) -> str:
-    """Do it, or say why not; gives the outcome: "done", "withdrawn" or "refused: …".
+    """Do it, or say why not; gives the outcome: "done", "withdrawn", "failed" or "refused: …".
 
     The caller lets nobody else act on the same pull request meanwhile.
     """
@@ -33,7 +34,10 @@ async def act_on_report(doors: Doors, click: Click, action: Action, stored: Stor
     judged = await judge_click(doors, click, action, stored)
     if judged.refusal and not (action is Action.MERGE and await was_merged_by_us(doors, stored, judged.now)):
         return await _refused(doors, click, action, stored, judged)
-    outcome, words = await _do(doors, click, action, stored, judged)
+    try:
+        outcome, words = await _do(doors, click, action, stored, judged)
+    except (GitHubRejected, GitHubRefused) as error:
+        outcome, words = "failed", f"That did not work: {error}"
     await write_down(doors, click, judged.person, stored, outcome, words)
     await _follow_up(doors, action, stored, outcome)
     if outcome != "done":
