@@ -50,7 +50,7 @@ async def render_candidates(
     given: dict[KustomizationId, NewValues] = {}
     waiting: Sequence[Candidate] = candidates
     for _ in range(_GENERATIONS):
-        news = _news(found, waiting, merged(given.values()))
+        news = _news(surroundings, found, waiting, merged(given.values()))
         if not news:
             break
         board.expect(sum(candidate.id not in found for candidate in news))
@@ -59,27 +59,31 @@ async def render_candidates(
         # Reading renders takes a second per megabyte: not on the event loop.
         waiting = await asyncio.to_thread(_what_follows, surroundings, rendered, given)
     else:
-        for candidate in _news(found, waiting, merged(given.values())):
+        for candidate in _news(surroundings, found, waiting, merged(given.values())):
             board.expect(1)
             deep = f"it lies more than {_GENERATIONS} generations of children, or of values, deep"
             found[candidate.id] = Rendered(replace(candidate, obstacle=deep), None, None)
     values = merged(given.values())
-    return tuple(_told(found[key], values) for key in sorted(found))
+    return tuple(_told(surroundings, found[key], values) for key in sorted(found))
 
 
-def _told(one: Rendered, values: NewValues) -> Rendered:
-    return replace(one, notes=value_notes(one.candidate, values), findings=unseen_values(one.candidate, values))
+def _told(surroundings: Surroundings, one: Rendered, values: NewValues) -> Rendered:
+    findings = unseen_values(one.candidate, values, surroundings.mentioned)
+    return replace(one, notes=value_notes(one.candidate, values), findings=findings)
 
 
 def _news(
-    found: Mapping[KustomizationId, Rendered], waiting: Iterable[Candidate], values: NewValues
+    surroundings: Surroundings,
+    found: Mapping[KustomizationId, Rendered],
+    waiting: Iterable[Candidate],
+    values: NewValues,
 ) -> list[Candidate]:
     """Candidates that have not been rendered in this form; what is known of one twice is put together."""
     known = {id_: one.candidate for id_, one in found.items()}
     pool = dict(known)
     for candidate in waiting:
         pool[candidate.id] = _put_together(pool.get(candidate.id), candidate)
-    news = (with_values(candidate, values) for candidate in pool.values())
+    news = (with_values(candidate, values, surroundings.mentioned) for candidate in pool.values())
     return [candidate for candidate in news if candidate != known.get(candidate.id)]
 
 

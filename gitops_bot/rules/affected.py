@@ -225,6 +225,28 @@ class Surroundings:
         touched, because = self._touched(candidate)
         return self._finished(replace(candidate, because=because)) if touched else None
 
+    def mentioned(self, candidate: Candidate, names: frozenset[str]) -> frozenset[str]:
+        """Give those of some variables that a Kustomization may use: they stand in a file or in its spec.
+
+        All of them where it is not known from which files it is built.
+        """
+        sides = (
+            (candidate.base, candidate.base_tree, candidate.base_closure),
+            (candidate.result, candidate.result_tree, candidate.result_closure),
+        )
+        found: set[str] = set()
+        for kustomization, tree, closure in sides:
+            if kustomization is None:
+                continue
+            if closure is None or not closure.complete:
+                return names
+            files = self.packed.tree(tree).files
+            texts = [files.get(path, b"") for path in closure.files]
+            # A patch in the spec may bring a variable too.
+            texts.append(json.dumps(_plain(kustomization.spec)).encode())
+            found |= {name for name in names if any(name.encode() in text for text in texts)}
+        return frozenset(found)
+
     def has_folder(self, kustomization: Kustomization) -> bool:
         """Whether the folder of a Kustomization that is fed is there at base or at result."""
         sides = self._built(kustomization, kustomization, Reason.CHANGED, "")

@@ -7,7 +7,7 @@ is rendered with the values of base and of result. Of a changed Secret only its 
 Source: https://github.com/fluxcd/kustomize-controller/blob/v1.9.5/docs/spec/v1/kustomizations.md
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from gitops_bot.models.kustomizations import Kustomization, KustomizationId, ObjectReference
@@ -21,6 +21,9 @@ from gitops_bot.rules.sealed_files import comes_from
 # What redaction puts in the place of a secret that stands in a ConfigMap.
 _HIDDEN = ("«secret:", "«hidden")
 _WATCH = "reconcile.fluxcd.io/watch"
+
+# Which of some variables a candidate may use.
+Mentioned = Callable[[Candidate, frozenset[str]], frozenset[str]]
 
 # One value by key; None: as the cluster has it. None for all: the ConfigMap is not there.
 Data = Mapping[str, str | None] | None
@@ -115,12 +118,16 @@ def _data(value: Mapping[str, object] | None) -> dict[str, str]:
     return {str(key): str(inner) for key, inner in data.items()} if isinstance(data, Mapping) else {}
 
 
-def with_values(candidate: Candidate, values: NewValues) -> Candidate:
+def _all(_: Candidate, names: frozenset[str]) -> frozenset[str]:
+    return names
+
+
+def with_values(candidate: Candidate, values: NewValues, mentioned: Mentioned = _all) -> Candidate:
     """Let a candidate be rendered with the values that its base and its result will find."""
     base, result = (
         _given(side, values, after=after) for side, after in ((candidate.base, False), (candidate.result, True))
     )
-    unseen = bool(unseen_values(candidate, values))
+    unseen = bool(unseen_values(candidate, values, mentioned))
     return replace(candidate, base=base, result=result, always_compare=candidate.always_compare or unseen)
 
 
@@ -166,13 +173,18 @@ def value_notes(candidate: Candidate, values: NewValues) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def unseen_values(candidate: Candidate, values: NewValues) -> tuple[Finding, ...]:
-    """Find variables that change and whose effect cannot be shown: of Secrets, and of ConfigMaps that hold secrets."""
+def unseen_values(candidate: Candidate, values: NewValues, mentioned: Mentioned = _all) -> tuple[Finding, ...]:
+    """Find variables that change and whose effect cannot be shown: of Secrets, and of ConfigMaps that hold secrets.
+
+    ``mentioned`` says which of some variables a candidate may use.
+    """
     found = []
     for reference in dict.fromkeys([*_read(candidate.base), *_read(candidate.result)]):
         keys = values.secrets.get(reference, frozenset())
         new = values.config_maps.get(reference)
         keys |= new.unknown if new is not None else frozenset()
+        # Without a name: a file of which nobody can say which keys it has.
+        keys = mentioned(candidate, keys - {""}) | (keys & {""})
         if keys:
             names = ", ".join(sorted(key for key in keys if key))
             found.append(

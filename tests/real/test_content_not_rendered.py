@@ -146,6 +146,7 @@ async def test_an_encrypted_file_names_its_keys_and_nothing_else(stage: ReportSt
     stage.open(before, stage.kustomization("apps", "./apps"), wait=False)
     found = await stage.report({"apps/database.yaml": SEALED.format(password="b3RoZXI=", key="new")})
     row = row_of(found, "apps")
+    assert (found.verdict, row.state) == (Verdict.CHANGES, RowState.CHANGED)
     (sealed,) = row.sealed
     assert (sealed.path, sealed.object) == ("apps/database.yaml", ObjectReference("Secret", "", "database"))
     assert (sealed.added, sealed.removed, sealed.changed) == (("data.new",), ("data.old",), ("data.password",))

@@ -122,11 +122,14 @@ async def test_a_changed_secret_is_named_and_incomplete(stage: ReportStage) -> N
     files = {
         "vars/s.yaml": write(secret("s", here, token="first-secret-value")),
         "web/web.yaml": write(config_map("web", here, v="${token}")),
+        "api/api.yaml": write(config_map("api", here, v="no variable at all")),
     }
+    depends = [{"name": "vars"}]
     stage.open(
         files,
         stage.kustomization("vars", "./vars"),
-        stage.kustomization("web", "./web", postBuild=reads("Secret/s"), dependsOn=[{"name": "vars"}]),
+        stage.kustomization("web", "./web", postBuild=reads("Secret/s"), dependsOn=depends),
+        stage.kustomization("api", "./api", postBuild=reads("Secret/s"), dependsOn=depends),
     )
     found = await stage.report(files | {"vars/s.yaml": write(secret("s", here, token="other-secret-value"))})
     row = row_of(found, "web")
@@ -134,6 +137,8 @@ async def test_a_changed_secret_is_named_and_incomplete(stage: ReportStage) -> N
     (finding,) = row.findings
     assert finding.message == f"Variables of Secret {here}/s change (token), and their effect is not visible."
     assert "secret-value" not in repr(found)
+    # Whoever reads the Secret and uses none of its keys that change is not concerned.
+    assert (row_of(found, "api").state, row_of(found, "api").findings) == (RowState.UNCHANGED, ())
 
 
 async def test_a_config_map_that_comes_with_its_readers(stage: ReportStage) -> None:
