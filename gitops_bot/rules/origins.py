@@ -13,6 +13,7 @@ neither states the field, the API server derives it from what does differ (a nod
 type of a Service), so it belongs to the pull request.
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -173,8 +174,13 @@ def _by_renders(path: Path, base: View, result: View, shape: Shape) -> Entry:
         headline = "- removed"
     else:
         headline = "⇆ order changed" if path[-1:] == (ORDER,) else "± value change"
-    texts = ["" if value is MISSING else "***" if secret else str(value) for value in (before, after)]
+    texts = ["" if value is MISSING else "***" if secret else _text(value) for value in (before, after)]
     return Entry(headline, texts[0], texts[1], None)
+
+
+def _text(value: Any) -> str:
+    structured = isinstance(value, dict | list)
+    return json.dumps(value, ensure_ascii=False, default=str) if structured else str(value)
 
 
 def _shown(found: list[Found], base: View, result: View) -> Iterator[FieldChange]:

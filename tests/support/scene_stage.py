@@ -14,6 +14,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -410,11 +411,12 @@ class Stage:
     def _read(self, reference: ObjectReference, version: str | None) -> dict[str, Any] | None:
         known = version or next(version for version, kinds in _VERSIONS.items() if reference.kind in kinds)
         metadata = {"name": reference.name, "namespace": reference.namespace}
-        try:
-            path = self.api.path_of({"apiVersion": known, "kind": reference.kind, "metadata": metadata})
-        except ApiRefused:
-            return None
-        return self.api.get(path)
+        document = {"apiVersion": known, "kind": reference.kind, "metadata": metadata}
+        # The second time its discovery is asked anew: the definition may have come meanwhile.
+        for _ in range(2):
+            with suppress(ApiRefused):
+                return self.api.get(self.api.path_of(document))
+        return None
 
 
 def _inventory_entry(entry: str) -> ObjectReference:

@@ -96,6 +96,21 @@ def _document(version: str, kind: str, metadata: Mapping[str, Any], **rest: Any)
     return "---\n" + yaml.safe_dump(value, sort_keys=False)
 
 
+def _environment(values: Mapping[str, str]) -> Step:
+    """Somebody edits the variables of Deployment/web by hand."""
+    container = {
+        "name": "app",
+        "image": "web:1",
+        "env": [{"name": key, "value": value} for key, value in values.items()],
+    }
+    return edit("Deployment/web", {"spec": {"template": {"spec": {"containers": [container]}}}})
+
+
+def _placed(place: str, text: str) -> str:
+    """Put one object into a namespace."""
+    return text.replace("metadata:\n", f"metadata:\n  namespace: {place}\n", 1)
+
+
 FORCE = {"kustomize.toolkit.fluxcd.io/force": "enabled"}
 KEEP = {"kustomize.toolkit.fluxcd.io/prune": "disabled"}
 PAUSE = {"kustomize.toolkit.fluxcd.io/reconcile": "disabled"}
@@ -787,6 +802,39 @@ SCENES = (
               pull_request data.b: *** (before) -> *** (after)
         """,
     ),
+    # ------------------------------------------------------------------ nothing left to do
+    Scene(
+        "somebody had scaled, and the pull request writes it down",
+        main=deployment(replicas=2),
+        result=deployment(replicas=5),
+        by_hand=(scale("Deployment/web", 5),),
+        expected="""
+            change Deployment/web (adopted)
+              adopted spec.replicas: 5 -> 5
+        """,
+    ),
+    Scene(
+        "somebody had added the variable to the list by hand",
+        main=deployment(env=[{"name": "A", "value": "1"}]),
+        result=deployment(env=[{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]),
+        by_hand=(_environment({"A": "1", "B": "2"}),),
+        expected="""
+            change Deployment/web (adopted)
+              adopted spec.template.spec.containers.app.env.B.name: B -> B
+              adopted spec.template.spec.containers.app.env.B.value: 2 -> 2
+        """,
+    ),
+    Scene(
+        "main changed an image, which was never applied, and the pull request changes it back",
+        main=deployment(image="web:1", replicas=1),
+        base=deployment(image="web:2", replicas=1),
+        result=deployment(image="web:1", replicas=3),
+        expected="""
+            change Deployment/web (pull_request)
+              pull_request spec.replicas: 1 -> 3
+              withdrawn spec.template.spec.containers.app.image: web:1 -> web:1
+        """,
+    ),
     # ------------------------------------------------------------------ what the cluster refuses
     Scene(
         "an immutable field",
@@ -859,6 +907,38 @@ SCENES = (
             create CustomResourceDefinition/gadgets.scenes.example (pull_request)
             create Gadget/a (pull_request)
             ! pending-crd Gadget/a
+        """,
+    ),
+    Scene(
+        "a field of a kind whose definition comes along: it cannot be checked before, and works",
+        main=definition("gizmos-NAMESPACE", "Gizmo") + widget("a").replace("Widget", "Gizmo"),
+        result=definition("gizmos-NAMESPACE", "Gizmo").replace(
+            "size:", "shade:\n                type: string\n              size:"
+        )
+        + widget("a", shade="red").replace("Widget", "Gizmo"),
+        expected="""
+            change CustomResourceDefinition/gizmos-NAMESPACE.scenes.example (pull_request)
+              pull_request spec.versions.v1.schema.openAPIV3Schema.properties.spec.properties: -> shade:\\n  type: string
+            change Gizmo/a (pull_request)
+              pull_request spec: {} -> {"shade": "red"}
+            ! pending-crd Gizmo/a incomplete
+        """,
+    ),
+    Scene(
+        "a namespace that comes along: what lies in it waits, everything else is compared",
+        main=_placed("NAMESPACE", config("web", mode="blue")),
+        result=_placed("NAMESPACE", config("web", mode="green"))
+        + namespace("NAMESPACE-young")
+        + _placed("NAMESPACE-young", config("toy", x="1")),
+        by_hand=(edit("ConfigMap/web", {"metadata": {"labels": {"hand": "x"}}}),),
+        spec={"targetNamespace": None},
+        expected="""
+            change ConfigMap/web (pull_request)
+              pull_request data.mode: blue -> green
+              drift metadata.labels.hand: x ->
+            create Namespace/NAMESPACE-young (pull_request)
+            create ConfigMap/toy (pull_request)
+            ! pending-namespace ConfigMap/toy
         """,
     ),
     Scene(
