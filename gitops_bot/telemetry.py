@@ -17,7 +17,8 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 # Shapes of tokens that must not be logged. No lengths where the vendor does not promise one:
-# GitHub's installation tokens became longer in 2026.
+# GitHub's installation tokens became longer in 2026. Whatever a pull request writes must cost no more than its
+# length: no part begins where another could have.
 # https://github.blog/changelog/2021-03-31-authentication-token-format-updates-are-generally-available/
 _TOKEN_SHAPES = re.compile(
     r"""
@@ -32,15 +33,22 @@ _TOKEN_SHAPES = re.compile(
     | AIza[A-Za-z0-9_\-]{30,} | ya29\.[A-Za-z0-9_.\-]{16,} | GOCSPX-[A-Za-z0-9_\-]{16,}   # Google
     | (?:AKIA|ASIA)[A-Z0-9]{16}                     # AWS access keys
     | (?:npm_|dckr_pat_|pypi-|dop_v1_|hv[sb]\.|glsa_|glc_|SG\.)[A-Za-z0-9_.\-]{20,}   # registries, Vault
-    | eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}(?:\.[A-Za-z0-9_\-]+)*   # JSON web tokens
+    | (?<![A-Za-z0-9_\-])eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}(?:\.[A-Za-z0-9_\-]+)*  # JWT
     | AGE-SECRET-KEY-1[A-Z0-9]{20,}                 # age keys, as SOPS uses them
-    | (?<=://)[^/\s:@"'<>]*:(?![0-9]{1,5}(?:[/\s"'?\#]|\Z))[^\s"'<>«»]*(?=@)   # user:password in an address
-    | (?<=://)[^/\s:@"'<>]*:[^/\s@"'<>«»]+(?=@)      # the same, with digits as the password
+    | (?<=://)[^/\s:@"'<>]{0,128}:(?![0-9]{1,5}(?:[/\s"'?\#]|\Z))[^\s"'<>«»]{0,128}(?=@)   # user:password in an address
+    | (?<=://)[^/\s:@"'<>]{0,128}:[^/\s@"'<>«»]{1,128}(?=@)     # the same, with digits as the password
     | (?<=[?&])(?:[A-Za-z0-9_.-]*(?:token|password|passwd|secret|api_?key|signature)|pwd|sig)=[^\s&"'<>«»]+
     | (?i:\bbearer\ +)[A-Za-z0-9._~+/\-]{16,}=*
     | (?i:\bauthorization["']?\s*[:=]\s*["']?(?:basic|token)\ +)[A-Za-z0-9._~+/\-]{6,}=*
     | (?i:aws_?secret_?access_?key["']?\s*[:=]\s*["']?)[A-Za-z0-9/+]{40}
-    | -----BEGIN\ [A-Z ]*PRIVATE\ KEY(?:\ BLOCK)?-----.*?(?:-----END\ [A-Z ]*PRIVATE\ KEY(?:\ BLOCK)?-----|\Z)
+    # Private keys: headers, long lines of base64, the rest of the last. Never further: what stands behind
+    # one that has no end must not be hidden with it.
+    | -----BEGIN\ [A-Z ]*PRIVATE\ KEY(?:\ BLOCK)?-----
+      (?:(?:\s|\\[nrt])*[A-Z][A-Za-z\-]{2,20}:\ [^\n\\"]{1,120}(?=\s|\\))*
+      (?:(?:[\s"'|+\-]|\\[nrt])*[A-Za-z0-9+/]{16,}={0,2})*
+      (?:(?:\s|\\[nrt])*[A-Za-z0-9+/]{1,15}={0,2}(?=\s|\\|-|"|'|\Z))?
+      (?:(?:\s|\\[nrt])*=[A-Za-z0-9+/]{4})?
+      (?:(?:\s|\\[nrt])*-----END\ [A-Z ]*PRIVATE\ KEY(?:\ BLOCK)?-----)?
     # The same in base64, as kubeconfigs have it: PRIVATE, RSA, EC, OPENSSH, ENCRYPTED, DSA.
     | LS0tLS1CRUdJTi(?:BQUklW|BSU0Eg|BFQyBQ|BPUEVO|BFTkNS|BEU0Eg)[A-Za-z0-9+/=]+
     """,

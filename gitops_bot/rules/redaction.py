@@ -41,7 +41,9 @@ _APPLIED_PATH = re.compile(
 # A user without a password may be a token too; with one it is among the shapes of telemetry.
 _USER_INFO = re.compile(r"(?<=://)[^/\s:@\"'«»]+(?=@)")
 # What the API server says of one Secret, up to the next object.
-_ABOUT_SECRET = re.compile(r"\bSecret/\S+ dry-run failed.*?(?=, [A-Z]\w*/\S+ dry-run failed|\Z)", re.DOTALL)
+_ABOUT_SECRET = re.compile(
+    r"\bSecret/\S{1,600} dry-run failed.*?(?=, [A-Z]\w{0,100}/\S{1,600} dry-run failed|\Z)", re.DOTALL
+)
 # A quoted value, or one that nobody can tell the end of: then everything behind it goes.
 _ECHO = re.compile(
     r"(?P<before>\b(?:Invalid|Unsupported|Duplicate) value: )(?:\"(?:[^\"\\]|\\.)*\"|[^\"].*)|(?P<go>\{Value:).*",

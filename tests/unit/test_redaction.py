@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -295,15 +296,81 @@ HIDDEN_PARTS = [
     ("Authorization: Bearer abcdefghijklmnop1234", "mnop1234"),
     ("aws_secret_access_key = " + "abcdEFGH/+" * 4, "abcdEFGH"),
     ("client-key-data: LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVktLS0tLQpNSUlF", "TUlJRQ"),
-    ("-----BEGIN OPENSSH PRIVATE KEY-----\n  b3BlbnNzaC1r\n  -----END OPENSSH PRIVATE KEY-----", "b3Blbn"),
-    ("-----BEGIN PGP PRIVATE KEY BLOCK-----\nlQdGBF\n-----END PGP PRIVATE KEY BLOCK-----", "lQdGBF"),
-    ("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBg", "MIIEvQ"),
+    (
+        f"-----BEGIN OPENSSH PRIVATE KEY-----\n  {'b3BlbnNz' * 8}\n  b3Blbn==\n  -----END OPENSSH PRIVATE KEY-----",
+        "b3Blbn",
+    ),
+    (
+        f"-----BEGIN PGP PRIVATE KEY BLOCK-----\nVersion: 1\n\n{'lQdGBF12' * 4}\n=aBcD\n"
+        "-----END PGP PRIVATE KEY BLOCK-----",
+        "lQdGBF",
+    ),
+    (f"-----BEGIN PRIVATE KEY-----\n{'MIIEvQ12' * 8}\nMIIEvQ12", "MIIEvQ"),
+    (
+        f"-----BEGIN RSA PRIVATE KEY-----\\nDEK-Info: a,b\\n\\n{'MIIEvQ12' * 4}\\n-----END RSA PRIVATE KEY-----",
+        "MIIEvQ",
+    ),
+    (f"-----BEGIN EC PRIVATE KEY----- {'MIIEvQ12' * 8} {'MIIEvQ12' * 2} -----END EC PRIVATE KEY-----", "MIIEvQ"),
 ]
 
 
 @pytest.mark.parametrize(("text", "part"), HIDDEN_PARTS)
 def test_what_stands_where_secrets_stand_is_hidden(text: str, part: str) -> None:
     assert part not in Redactor(KEY).plain(f"a: {text} b")
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "eyJ",
+        "eyJeyJeyJ.",
+        "://a:",
+        "://",
+        "https://x:y",
+        "ghp_",
+        "?token",
+        "&a",
+        "bearer ",
+        "authorization ",
+        "-----BEGIN ",
+        "-----BEGIN PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY-----\n+",
+        "-----BEGIN PRIVATE KEY-----A: ",
+        "+",
+        "Secret/",
+        "Secret/a dry-run failed",
+        ", Aa/",
+        ", Secret/a dry-run failed Invalid value: ",
+        "kubectl.kubernetes.io/last-applied-configuration:",
+        "kubectl.kubernetes.io/last-applied-configuration: \n ",
+        "► ",
+        "${",
+        "AKIA",
+        "a\n",
+        " ",
+    ],
+)
+def test_no_text_costs_more_than_its_length(piece: str) -> None:
+    text = piece * (400_000 // len(piece))
+    began = time.process_time()
+    REDACTOR.message(text)
+    REDACTOR.diff(text)
+    transformed_references(text, frozenset({"S"}), frozenset({"S"}))
+    assert time.process_time() - began < 20
+
+
+def test_a_private_key_without_an_end_hides_nothing_else() -> None:
+    """Else somebody could hide the rest of a report behind one line."""
+    diff = (
+        "► ConfigMap/apps/a drifted\n\ndata.a\n± value change\n- x\n+ -----BEGIN PRIVATE KEY-----\n\n"
+        "data.b\n± value change\n- old\n+ new\n\n► Deployment/apps/web drifted\n\nspec.replicas\n± value change\n- 1\n+ 0\n\n"
+        "metadata.annotations.z\n± value change\n- x\n+ -----END PRIVATE KEY-----\n\n"
+    )
+    web = parse_diff(REDACTOR.diff(diff)).objects[1]
+    assert [(entry.path, entry.added) for entry in web.entries][0] == ("spec.replicas", "0")
+    assert "+ new" in REDACTOR.diff(diff)
+    render = "kind: ConfigMap\ndata: {a: '-----BEGIN PRIVATE KEY-----'}\n---\nkind: Deployment\n"
+    assert "kind: Deployment" in REDACTOR.render(render)
 
 
 @pytest.mark.parametrize(
