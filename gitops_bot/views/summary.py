@@ -288,10 +288,10 @@ class Group:
     # As Kind/name, for each place: the objects that are called otherwise than those of the first row.
     called: tuple[tuple[str, ...], ...]
 
-    def others(self) -> list[tuple[KustomizationId, str]]:
+    def others(self, most: int = _CALLED) -> list[tuple[KustomizationId, str]]:
         """Give the places after the first, each with what its objects are called there: "" for the same names."""
         return [
-            (place, and_more([code_span(name) for name in called], _CALLED))
+            (place, and_more([code_span(name) for name in called], most))
             for place, called in zip(self.places[1:], self.called[1:], strict=True)
         ]
 

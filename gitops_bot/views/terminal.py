@@ -59,6 +59,7 @@ _RISK_PLACES = 4
 # Of the others only the line that counts.
 _GROUPS = 6
 _PLACES = 8
+_EVERY_NAME = 1_000_000
 
 
 def terminal_report(report: Report, *, full: bool = False) -> RenderableType:
@@ -138,10 +139,10 @@ def _group(group: Group, *, detailed: bool, full: bool) -> list[RenderableType]:
     others = [
         (str(place) if place.cluster == row.id.cluster else f"{place} in {place.cluster}")
         + (f" ({called.replace('`', '')})" if called else "")
-        for place, called in group.others()
+        for place, called in (group.others(_EVERY_NAME) if full else group.others())
     ]
     if others:
-        parts.append(_below(f"the same in {and_more(others, _PLACES)}", "dim"))
+        parts.append(_below(f"the same in {and_more(others, _EVERY_NAME if full else _PLACES)}", "dim"))
     brief = bool(row.changes) and not full
     details = [*row.notes, *([] if brief else [row.reason, hidden_words(counts)])]
     parts += [_below(said, "dim") for said in details if said]

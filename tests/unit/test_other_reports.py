@@ -261,3 +261,10 @@ def test_what_stands_around_a_change_is_not_in_the_digest() -> None:
     (row,) = cluster.rows
     moved = replace(row, changes=tuple(replace(change, unified="") for change in row.changes))
     assert content_to_digest(report) == content_to_digest(replace(report, clusters=(replace(cluster, rows=(moved,)),)))
+
+
+def test_in_full_no_name_is_left_out() -> None:
+    said = " ".join(printed(samples.component_report(40), full=True).split())
+    for number in range(1, 40):
+        assert f"flux-system/team-{number:02d}" in said
+    assert said.count("± ConfigMap/apps/part-") == 20
