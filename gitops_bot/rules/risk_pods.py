@@ -7,7 +7,7 @@ https://kubernetes.io/docs/concepts/security/pod-security-standards/
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from gitops_bot.rules.pods import Container, Pod, pod_of
+from gitops_bot.rules.pods import Container, Pod
 from gitops_bot.rules.reading import at, listed, mappings, text, texts
 from gitops_bot.rules.risk_kinds import Risk, Rule
 from gitops_bot.rules.touched import Touched
@@ -35,7 +35,7 @@ def _is_privileged(container: Container) -> bool:
 
 def _newly(item: Touched, holds: Callable[[Pod, Container], bool]) -> list[str]:
     """Name the containers of which something holds now that did not before."""
-    old, new = pod_of(item.old), pod_of(item.new)
+    old, new = item.old_pod, item.new_pod
     return [
         container.name
         for key, container in new.containers.items()
@@ -45,7 +45,7 @@ def _newly(item: Touched, holds: Callable[[Pod, Container], bool]) -> list[str]:
 
 def host_paths(item: Touched) -> Iterator[Risk]:
     """Find folders of the node that are mounted."""
-    old, new = (_host_paths(pod_of(value)) for value in (item.old, item.new))
+    old, new = (_host_paths(pod) for pod in (item.old_pod, item.new_pod))
     gained = [path for path in new if path not in old]
     if gained:
         arrow = f"{listed(old)} -> {listed(new)}" if old else listed(gained)
@@ -63,7 +63,7 @@ def _host_paths(pod: Pod) -> list[str]:
 
 def host_namespaces(item: Touched) -> Iterator[Risk]:
     """Find Pods that share what belongs to the node."""
-    old, new = pod_of(item.old), pod_of(item.new)
+    old, new = item.old_pod, item.new_pod
     gained = [name for name in _HOST if new.spec.get(name) is True and old.spec.get(name) is not True]
     if gained:
         yield Risk(
@@ -75,7 +75,7 @@ def host_namespaces(item: Touched) -> Iterator[Risk]:
 
 def capabilities(item: Touched) -> Iterator[Risk]:
     """Find capabilities that are added, or kept that were dropped."""
-    old, new = pod_of(item.old), pod_of(item.new)
+    old, new = item.old_pod, item.new_pod
     said = []
     for key, container in new.containers.items():
         before = old.containers.get(key)
@@ -102,8 +102,8 @@ def escalation(item: Touched) -> Iterator[Risk]:
         return at(container.value, "securityContext", "allowPrivilegeEscalation")
 
     names = []
-    for key, container in pod_of(item.new).containers.items():
-        before = pod_of(item.old).containers.get(key)
+    for key, container in item.new_pod.containers.items():
+        before = item.old_pod.containers.get(key)
         now_stated = allowed(container) is True and (before is None or allowed(before) is not True)
         no_longer_kept = before is not None and allowed(before) is False and allowed(container) is not False
         names += [container.name] if now_stated or no_longer_kept else []
@@ -118,7 +118,7 @@ def escalation(item: Touched) -> Iterator[Risk]:
 def root(item: Touched) -> Iterator[Risk]:
     """Find containers that run as root, or are not kept from it any more."""
     users = _newly(item, lambda pod, container: _setting(pod, container, "runAsUser") == "0")
-    old = pod_of(item.old)
+    old = item.old_pod
     freed = [
         name
         for name in _newly(item, lambda pod, container: _setting(pod, container, "runAsNonRoot") != "true")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from gitops_bot.rules.images import Image, parse_image
-from gitops_bot.rules.pods import Container, Pod, pod_of
+from gitops_bot.rules.pods import Container, Pod
 from gitops_bot.rules.quantities import quantity
 from gitops_bot.rules.reading import at, listed, mapping, shown, text
 from gitops_bot.rules.risk_kinds import APPS, BATCH, Risk, Rule
@@ -75,7 +75,7 @@ def _lost(item: Touched, code: str, what: Callable[[Container], Iterable[str]], 
 
 def _both(item: Touched) -> Iterator[tuple[Container, Container]]:
     """Give the containers that are there before and after."""
-    old, new = pod_of(item.old), pod_of(item.new)
+    old, new = item.old_pod, item.new_pod
     for key, container in new.containers.items():
         before = old.containers.get(key)
         if before is not None:
@@ -84,7 +84,7 @@ def _both(item: Touched) -> Iterator[tuple[Container, Container]]:
 
 def images(item: Touched) -> Iterator[Risk]:
     """Find images that nobody can name, older ones, and those that come from elsewhere."""
-    old, new = pod_of(item.old), pod_of(item.new)
+    old, new = item.old_pod, item.new_pod
     found: dict[str, list[str]] = {}
     for key, container in new.containers.items():
         before, after = _image(old, key), text(container.value.get("image"))

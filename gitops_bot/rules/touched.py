@@ -8,6 +8,7 @@ drifts, and what the cluster has already (*adopted*), looks the same before and 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from gitops_bot.models.changes import Operation, ResourceChange
@@ -17,6 +18,7 @@ from gitops_bot.rules.compare import ComparisonInputs
 from gitops_bot.rules.fields import MISSING, same
 from gitops_bot.rules.looks import Side
 from gitops_bot.rules.objects import UnreadableRenderError, load_objects
+from gitops_bot.rules.pods import Pod, pod_of
 from gitops_bot.rules.verdict import has_effect
 
 Value = Mapping[str, Any]
@@ -52,6 +54,16 @@ class Touched:
     def stays(self) -> bool:
         """Whether it is there before and after."""
         return bool(self.old) and bool(self.new)
+
+    @cached_property
+    def old_pod(self) -> Pod:
+        """What it runs before."""
+        return pod_of(self.old)
+
+    @cached_property
+    def new_pod(self) -> Pod:
+        """What it runs after."""
+        return pod_of(self.new)
 
     @property
     def of(self) -> tuple[str, str]:
