@@ -293,6 +293,23 @@ def _write(file: Path, text: str) -> None:
         raise SettingsError(f"--output: cannot write {file}: {error.strerror}. Name another folder.") from error
 
 
+@app.command()
+def accuracy(settings: SettingsFile = None, output: OutputOption = Output.TEXT) -> None:
+    """Say how often reports came true: what Flux applied after the merges, and which objects ended otherwise."""
+    import json
+
+    from gitops_bot.service import read_outcomes
+    from gitops_bot.views import outcomes
+
+    telemetry.set_up_logging("ERROR", as_json=False)
+    found = asyncio.run(read_outcomes(load_settings(settings)))
+    if output is Output.JSON:
+        right, total = outcomes.share(found)
+        typer.echo(json.dumps({"objects": total, "as_reported": right, "kustomizations": len(found)}))
+    else:
+        Console().print(outcomes.accuracy(found))
+
+
 audit_app = typer.Typer(help="Who decided what: list, export and verify the audit trail.", rich_markup_mode=None)
 app.add_typer(audit_app, name="audit")
 

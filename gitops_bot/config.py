@@ -273,6 +273,9 @@ class DecisionSettings(_Section):
     withdraw_when_head_moves: bool = True
     # Whether and how pull requests are merged from the channel: never, merge, squash, rebase.
     merge: Literal["never", "merge", "squash", "rebase"] = "never"
+    # Who is in none of our lists is looked up by their Slack e-mail in the single sign-on of the repository's
+    # organisation. Off: it trusts who runs the Slack workspace with addresses. Needs users:read.email in Slack.
+    people_from_saml: bool = False
 
 
 class FluxSettings(_Section):
@@ -470,6 +473,8 @@ class Settings(BaseSettings):
     slack: SlackSettings | None = None
     # Slack user id to GitHub login: who may approve. Empty: no Approve button.
     people: Mapping[str, str] = Field(default_factory=dict)
+    # The same as YAML in a file of its own, read again when it has changed; ``people`` wins over it.
+    people_file: Path | None = None
     trust: TrustSettings = TrustSettings()
     decisions: DecisionSettings = DecisionSettings()
     store: StoreSettings = StoreSettings()

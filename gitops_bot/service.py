@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -53,6 +53,7 @@ from gitops_bot.models.pull_requests import Repository
 from gitops_bot.models.records import AuditEntry
 from gitops_bot.models.reports import Report, Severity
 from gitops_bot.models.statuses import StatusState
+from gitops_bot.people import People
 from gitops_bot.queue import InProcessQueue
 from gitops_bot.rules.affected import AffectedKustomization, ArtifactOrigin
 from gitops_bot.rules.decisions import DecisionPolicy
@@ -258,8 +259,13 @@ async def check_settings(settings: Settings) -> AsyncIterator[Check]:
             stack.push_async_callback(slack.stop)
         channel = settings.slack.channel if settings.slack else ""
         shared = settings.slack is not None and settings.slack.allow_shared_channels
+        people: Mapping[str, str] = {}
+        try:
+            people = await People(settings.people, settings.people_file).known()
+        except SettingsError as error:
+            yield Check("people", CheckState.BAD, str(error))
         async for check in check_installation(
-            eyes, slack, channel=channel, allow_shared_channels=shared, people=settings.people
+            eyes, slack, channel=channel, allow_shared_channels=shared, people=people
         ):
             yield check
         if slack is not None:
@@ -292,7 +298,7 @@ def settings_digest(settings: Settings) -> str:
     """Digest of the settings that decide what a report says, not of those that decide how it is made."""
     told = {
         "clusters": [cluster.name for cluster in settings.clusters],
-        "people": bool(settings.people),
+        "people": bool(settings.people or settings.people_file or settings.decisions.people_from_saml),
         "noise": settings.noise.model_dump(),
         "artifacts": [told.model_dump() for told in settings.watch.artifacts],
         "risk": settings.risk.model_dump(),
@@ -322,11 +328,12 @@ async def open_service(settings: Settings) -> AsyncIterator["Service"]:
             patience=Patience(),
             one_at_a_time=OneAtATime(),
             watch=settings.watch,
-            people=settings.people,
+            people=People(settings.people, settings.people_file),
+            people_from_saml=settings.decisions.people_from_saml,
             decision_policy=DecisionPolicy(
                 publishing=_publish_policy(settings),
                 allow_public_comments=settings.trust.allow_public_comments,
-                **settings.decisions.model_dump(),
+                **settings.decisions.model_dump(exclude={"people_from_saml"}),
             ),
             statuses=_status_policy(settings.status),
             channels=_channel_policy(settings.slack),

@@ -77,6 +77,11 @@ class GitDoor:
         bare = self._bare(repository)
         return await self._read(repository, bare, objects.changed_paths(self._git, bare.path, old, new, self._limits))
 
+    async def is_ancestor(self, repository: Repository, ancestor: str, descendant: str) -> bool:
+        """Whether a commit is in the history of another one. GitError when one of them is not here."""
+        bare = self._bare(repository)
+        return await self._read(repository, bare, objects.is_ancestor(self._git, bare.path, ancestor, descendant))
+
     async def program_version(self) -> str:
         """Give the version of the git program; GitError when it is too old."""
         return await self._git.version()

@@ -153,6 +153,14 @@ async def changed_paths(git: GitProgram, folder: Path, old: str, new: str, limit
     return await asyncio.to_thread(compare)
 
 
+async def is_ancestor(git: GitProgram, folder: Path, ancestor: str, descendant: str) -> bool:
+    """Whether a commit is in the history of another one (git-merge-base(1), --is-ancestor)."""
+    finished = await git.run(
+        folder, "merge-base", "--is-ancestor", object_id(ancestor), object_id(descendant), accept=(0, 1)
+    )
+    return finished.code == 0
+
+
 async def merge(git: GitProgram, folder: Path, base: str, head: str) -> Merge:
     """Merge two commits as ``git merge`` would, into a tree that is in no branch; conflicts by path.
 

@@ -9,6 +9,7 @@ from functools import partial
 from gitops_bot import telemetry
 from gitops_bot.errors import GitHubError, GitHubRateLimited, GitHubRefused, GitopsBotError, StoreError
 from gitops_bot.journeys.change_record import change_record
+from gitops_bot.journeys.follow_merge import begin_following
 from gitops_bot.journeys.keys import message_key, work_key
 from gitops_bot.journeys.ports import Doors
 from gitops_bot.journeys.report_problem import problem_began, problem_ended
@@ -238,6 +239,7 @@ async def _gone_from_the_list(doors: Doors, record: PullRequestRecord) -> None:
 async def _tell_the_end(doors: Doors, fresh: PullRequest) -> None:
     """Closed or merged: the message says so, its buttons go, and only then is it written down."""
     try:
+        await begin_following(doors, fresh)
         if await has_message(doors, fresh.key):
             await tell_newest_report(doors, fresh.key, now=fresh)
         await change_record(doors, fresh.key, lambda record: replace(record, pull_request=fresh))

@@ -34,6 +34,7 @@ from gitops_bot.models.records import Decision, Effect, PullRequestRecord, Store
 from gitops_bot.models.rights import Granted, Right, ServedKind
 from gitops_bot.models.statuses import CommitStatus
 from gitops_bot.models.tree import Merge, Tree
+from gitops_bot.people import People
 from gitops_bot.rules.decisions import DecisionPolicy
 from gitops_bot.rules.feeds import ArtifactOrigin
 from gitops_bot.rules.filters import FilterPolicy
@@ -86,6 +87,10 @@ class GitHub(Protocol):
 
     async def edit_comment(self, repository: Repository, comment_id: int, body: str) -> Comment:
         """Replace the text of a comment of ours."""
+        ...
+
+    async def login_of_email(self, repository: Repository, email: str) -> str:
+        """The login of exactly one person whom the owner's single sign-on knows by this address; "" otherwise."""
         ...
 
     async def commit_people(self, repository: Repository, number: int) -> CommitPeople:
@@ -453,7 +458,9 @@ class Doors(Eyes):
     patience: Patience
     one_at_a_time: OneAtATime
     watch: WatchSettings
-    people: Mapping[str, str]
+    people: People
+    # Whether the organisation's single sign-on may say whose account is whose.
+    people_from_saml: bool
     decision_policy: DecisionPolicy
     statuses: StatusPolicy
     # Where messages go, and when.

@@ -8,6 +8,7 @@ from gitops_bot.journeys.channels import channels_of, channels_with_message
 from gitops_bot.journeys.keys import message_key
 from gitops_bot.journeys.ports import Doors
 from gitops_bot.journeys.show_message import show_message
+from gitops_bot.journeys.who_is import anybody_may_decide
 from gitops_bot.models.pull_requests import PullRequest
 from gitops_bot.models.reports import Report
 from gitops_bot.rules.decisions import Action, offered
@@ -38,7 +39,7 @@ async def tell_newest_report(doors: Doors, pull_request: str, *, now: PullReques
         actions = offered(
             stored.report,
             pull,
-            may_decide=bool(doors.people),
+            may_decide=await anybody_may_decide(doors),
             made=made,
             released=released_commits(made),
             policy=doors.decision_policy,

@@ -47,6 +47,8 @@ class Kustomization:
     generation: int = 0
     # status.lastAppliedRevision, for instance "main@sha1:…"; "" when never applied.
     applied_revision: str = ""
+    # status.lastAttemptedRevision: what Flux tried last, whether that worked or not.
+    attempted_revision: str = ""
     ready: bool | None = None
     ready_message: str = ""
     inventory: tuple[ObjectReference, ...] = ()
@@ -61,6 +63,11 @@ class Kustomization:
         """``spec.path`` without ``./``; "" for the root of the repository."""
         path = str(self.spec.get("path") or "")
         return "/".join(part for part in path.split("/") if part not in {"", "."})
+
+    @property
+    def attempted_commit(self) -> str:
+        """The commit in ``attempted_revision``; "" when there is none."""
+        return self.attempted_revision.rpartition("@sha1:")[2] if "@sha1:" in self.attempted_revision else ""
 
     @property
     def suspended(self) -> bool:

@@ -135,6 +135,21 @@ class Fleet:
             self._checkout.run, "push", "--quiet", "origin", *(f"{commit}:refs/heads/{name}" for name in names[1:])
         )
 
+    async def change(self, branch: str, path: str, old: str, new: str) -> str:
+        """Push a commit that replaces a text in a file, everywhere; gives the commit."""
+        return await asyncio.to_thread(self._change, branch, path, old, new)
+
+    def _change(self, branch: str, path: str, old: str, new: str) -> str:
+        self._checkout.run("fetch", "--quiet", "origin")
+        self._checkout.run("checkout", "--quiet", "--force", "-B", branch, "origin/main")
+        file = self._checkout.folder / path
+        text = file.read_text(encoding="utf-8")
+        assert old in text, text
+        file.write_text(text.replace(old, new), encoding="utf-8")
+        commit = self._checkout.commit(f"Change {path}")
+        self._checkout.push(branch)
+        return commit
+
     def _push(self, branch: str, color: str) -> str:
         self._checkout.run("checkout", "--quiet", "--force", "-B", branch, "origin/main")
         file = self._checkout.folder / "apps" / "base" / "podinfo" / "deployment.yaml"
