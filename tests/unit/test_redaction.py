@@ -301,8 +301,10 @@ HIDDEN_PARTS = [
         "b3Blbn",
     ),
     (
-        f"-----BEGIN PGP PRIVATE KEY BLOCK-----\nVersion: 1\n\n{'lQdGBF12' * 4}\n=aBcD\n"
-        "-----END PGP PRIVATE KEY BLOCK-----",
+        (
+            f"-----BEGIN PGP PRIVATE KEY BLOCK-----\nVersion: 1\n\n{'lQdGBF12' * 4}\n=aBcD\n"
+            "-----END PGP PRIVATE KEY BLOCK-----"
+        ),
         "lQdGBF",
     ),
     (f"-----BEGIN PRIVATE KEY-----\n{'MIIEvQ12' * 8}\nMIIEvQ12", "MIIEvQ"),
