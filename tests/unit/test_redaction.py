@@ -365,11 +365,12 @@ def test_a_private_key_without_an_end_hides_nothing_else() -> None:
     """Else somebody could hide the rest of a report behind one line."""
     diff = (
         "► ConfigMap/apps/a drifted\n\ndata.a\n± value change\n- x\n+ -----BEGIN PRIVATE KEY-----\n\n"
-        "data.b\n± value change\n- old\n+ new\n\n► Deployment/apps/web drifted\n\nspec.replicas\n± value change\n- 1\n+ 0\n\n"
+        "data.b\n± value change\n- old\n+ new\n\n"
+        "► Deployment/apps/web drifted\n\nspec.replicas\n± value change\n- 1\n+ 0\n\n"
         "metadata.annotations.z\n± value change\n- x\n+ -----END PRIVATE KEY-----\n\n"
     )
     web = parse_diff(REDACTOR.diff(diff)).objects[1]
-    assert [(entry.path, entry.added) for entry in web.entries][0] == ("spec.replicas", "0")
+    assert (web.entries[0].path, web.entries[0].added) == ("spec.replicas", "0")
     assert "+ new" in REDACTOR.diff(diff)
     render = "kind: ConfigMap\ndata: {a: '-----BEGIN PRIVATE KEY-----'}\n---\nkind: Deployment\n"
     assert "kind: Deployment" in REDACTOR.render(render)
