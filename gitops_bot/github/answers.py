@@ -241,6 +241,22 @@ def review(document: Json) -> Review:
     return Review(need(document, "id", int), need(document, "state", str), need(document, "html_url", str))
 
 
+def login_of_email(email: str, document: Json) -> str:
+    """Read the identities of a single sign-on; "" unless exactly one account has this very address.
+
+    https://docs.github.com/en/graphql/reference/objects#externalidentity
+    """
+    nodes = _find(document, "data.organization.samlIdentityProvider.externalIdentities.nodes") or []
+    logins = {
+        login
+        for node in nodes
+        for path in ("samlIdentity.nameId", "scimIdentity.username")
+        if str(_find(node, path) or "").casefold() == email.casefold()
+        and isinstance(login := _find(node, "user.login"), str)
+    }
+    return logins.pop() if len(logins) == 1 else ""
+
+
 def commit_people(commits: list[Json], most: int) -> CommitPeople:
     """Read the commits of a pull request: https://docs.github.com/en/rest/pulls/pulls#list-commits-on-a-pull-request.
 

@@ -35,6 +35,19 @@ query ($owner: String!, $name: String!, $number: Int!) {
 }
 """
 
+# Who else has that address is asked for as well: two are nobody.
+_LOGIN_OF_EMAIL = """
+query ($owner: String!, $email: String!) {
+  organization(login: $owner) {
+    samlIdentityProvider {
+      externalIdentities(first: 10, userName: $email) {
+        nodes { user { login } samlIdentity { nameId } scimIdentity { username } }
+      }
+    }
+  }
+}
+"""
+
 # GitHub lists no more of one pull request: https://docs.github.com/en/rest/pulls/pulls#list-commits-on-a-pull-request
 _MOST_COMMITS = 250
 
@@ -209,6 +222,17 @@ class GitHubDoor:
         path = f"{_path(repository)}/issues/comments/{comment_id}"
         subject = f"Comment {comment_id} in {repository}"
         return await self._writer.write("PATCH", path, {"body": body}, answers.comment, subject)
+
+    async def login_of_email(self, repository: Repository, email: str) -> str:
+        """The login of exactly one person whom the owner's single sign-on knows by this address; "" otherwise.
+
+        GitHubRefused: the owner is no organisation, or the token may not ask (admin:org).
+        """
+        reading = partial(answers.login_of_email, email)
+        subject = f"The single sign-on of {repository.owner}"
+        return await self._reader.graphql(
+            _LOGIN_OF_EMAIL, {"owner": repository.owner, "email": email}, reading, subject
+        )
 
     async def commit_people(self, repository: Repository, number: int) -> CommitPeople:
         """Who wrote and who made the commits of a pull request."""

@@ -37,10 +37,10 @@ async def judge_click(doors: Doors, click: Click, action: Action, stored: Stored
 async def _person(doors: Doors, click: Click, action: Action, now: PullRequest) -> Person:
     """Ask who pressed, and what they may do at this moment."""
     if action not in NEEDS_A_RIGHT:
-        return Person(click.user, await github_login_of(doors, click.user))
+        return Person(click.user, await github_login_of(doors, click.user, None, now.repository))
     account = await doors.chat.person(click.user)
     outsider = decisions.why_outsider(account, await doors.chat.identity())
-    login = "" if outsider else await github_login_of(doors, click.user, account)
+    login = "" if outsider else await github_login_of(doors, click.user, account, now.repository)
     if not login:
         return Person(click.user, login, outsider=outsider)
     return Person(click.user, login, await doors.github.permission(now.repository, login))

@@ -8,6 +8,7 @@ from gitops_bot.sandbox.github.calls import Answer, Call
 from gitops_bot.sandbox.github.front import Endpoint
 from gitops_bot.sandbox.github.graphql_mutations import Mutations, find_node
 from gitops_bot.sandbox.github.graphql_objects import Arguments, GraphQlError, Objects, Thing
+from gitops_bot.sandbox.github.graphql_single_sign_on import single_sign_on
 from gitops_bot.sandbox.github.graphql_syntax import Field, Operation, SyntaxWrong, filled, read
 from gitops_bot.sandbox.github.limits import Limits
 from gitops_bot.sandbox.github.records import at_least
@@ -59,6 +60,9 @@ class GraphQl:
             await self._syncing.sync(found)
             return self._objects.repository(found, permission)
 
+        async def organization(arguments: Arguments) -> Thing:
+            return single_sign_on(self._objects, call, str(arguments["login"]))
+
         async def node(arguments: Arguments) -> Thing:
             return find_node(self._objects, call, str(arguments["id"]))[2]
 
@@ -71,7 +75,8 @@ class GraphQl:
         viewer = self._objects.user(call.caller)
         if call.token is not None and call.token.installation is not None:
             viewer = Thing("User", {**viewer.fields, "login": call.caller.login})
-        return Thing("Query", {"viewer": viewer, "repository": repository, "node": node, "rateLimit": rate_limit})
+        fields = {"viewer": viewer, "repository": repository, "organization": organization}
+        return Thing("Query", fields | {"node": node, "rateLimit": rate_limit})
 
 
 class _Run:

@@ -42,6 +42,8 @@ class State:
         self.apps: dict[int, App] = {}
         self.repositories: dict[str, Repository] = {}
         # What a fleet of real accounts differs in, switchable by the control API.
+        # Of an organisation: (address, login) of its single sign-on, and the logins that may read them.
+        self.single_sign_on: dict[str, tuple[list[tuple[str, str]], set[str]]] = {}
         self.settings: dict[str, Any] = {
             # An App's approval satisfies required reviews (public evidence is contradictory).
             "app_approvals_count": False,

@@ -27,9 +27,10 @@ class User:
     deleted: bool = False
     # Set in a workspace of an Enterprise Grid organisation.
     enterprise_id: str = ""
+    email: str = ""
 
-    def as_json(self) -> dict[str, Any]:
-        """Give the user object of users.info."""
+    def as_json(self, *, with_email: bool = False) -> dict[str, Any]:
+        """Give the user object of users.info; the address only for apps that may read it."""
         answer: dict[str, Any] = {
             "id": self.id,
             "team_id": self.team_id,
@@ -55,6 +56,8 @@ class User:
             "is_app_user": False,
             "updated": self.updated,
         }
+        if with_email and self.email:
+            answer["profile"]["email"] = self.email
         if self.kind == "stranger":
             answer["is_stranger"] = True
         if self.enterprise_id:

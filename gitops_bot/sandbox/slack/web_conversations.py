@@ -145,7 +145,7 @@ class ConversationMethods:
         user = self._workspace.users.get(arguments.text("user"))
         if user is None:
             raise SlackRefusal("user_not_found")
-        return {"user": user.as_json()}
+        return {"user": user.as_json(with_email="users:read.email" in self._workspace.scopes)}
 
     def list_users(self, arguments: Arguments) -> dict[str, Any]:
         """Give everybody of this team; strangers are known by users.info only."""
