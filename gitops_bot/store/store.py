@@ -4,15 +4,16 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import ColumnElement, Table, and_, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Row
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from gitops_bot import telemetry
 from gitops_bot.errors import StoreError
 from gitops_bot.models.chat import Click
 from gitops_bot.models.pull_requests import PullRequest, Repository
@@ -33,6 +34,9 @@ from gitops_bot.store.outcomes import OutcomeRecords
 _PULL_REQUEST = TypeAdapter(PullRequest)
 _REPORT = TypeAdapter(Report)
 _CLICK = TypeAdapter(Click)
+
+log = telemetry.logger(__name__)
+Kind = TypeVar("Kind")
 
 
 class Store:
@@ -110,7 +114,7 @@ class Store:
             rows = await connection.execute(
                 select(table).where(and_(table.c.repository == repository.key, table.c.open)).order_by(table.c.number)
             )
-        return tuple(_record(row) for row in rows)
+        return tuple(record for row in rows if (record := _record(row)))
 
     async def save_pull_request(self, record: PullRequestRecord, at: datetime) -> None:
         """Insert or replace."""
@@ -158,7 +162,8 @@ class Store:
     async def report(self, report_id: str) -> StoredReport | None:
         """A report by the id that a button carries."""
         row = await self._first(tables.reports, tables.reports.c.id == report_id)
-        return StoredReport(row.id, _REPORT.validate_python(row.content)) if row else None
+        report = _readable(_REPORT, row.content, f"report {row.id}") if row else None
+        return StoredReport(report_id, report) if report else None
 
     async def shown_reports(self) -> tuple[Report, ...]:
         """The newest report of every open pull request."""
@@ -166,9 +171,10 @@ class Store:
         shown = select(pulls.c.report_id).where(pulls.c.open)
         async with self._transaction() as connection:
             rows = await connection.execute(
-                select(reports.c.content).where(reports.c.id.in_(shown)).order_by(reports.c.id)
+                select(reports.c.id, reports.c.content).where(reports.c.id.in_(shown)).order_by(reports.c.id)
             )
-        return tuple(_REPORT.validate_python(row.content) for row in rows)
+        found = (_readable(_REPORT, row.content, f"report {row.id}") for row in rows)
+        return tuple(report for report in found if report)
 
     # Effects
 
@@ -223,7 +229,8 @@ class Store:
         table = tables.clicks
         async with self._transaction() as connection:
             rows = await connection.execute(select(table).where(table.c.outcome == "").order_by(table.c.received_at))
-        return tuple(StoredClick(_CLICK.validate_python(row.content), row.received_at) for row in rows)
+        found = ((_readable(_CLICK, row.content, f"click {row.key}"), row.received_at) for row in rows)
+        return tuple(StoredClick(click, received_at) for click, received_at in found if click)
 
     async def finish_click(self, key: str, outcome: str) -> None:
         """Write down what became of a click."""
@@ -254,9 +261,23 @@ class Store:
         return gone.rowcount + pressed.rowcount
 
 
-def _record(row: Row[Any]) -> PullRequestRecord:
+def _readable(adapter: TypeAdapter[Kind], content: Any, what: str) -> Kind | None:
+    """Read a row; None for one that cannot be read: it stops no other, and what it said is made anew."""
+    try:
+        return adapter.validate_python(content)
+    except ValidationError as error:
+        # Its own text quotes the row.
+        places = [".".join(map(str, problem["loc"])) for problem in error.errors(include_input=False)]
+        log.error("a row of the database cannot be read", row=what, places=places[:5])  # noqa: TRY400 # see above
+        return None
+
+
+def _record(row: Row[Any]) -> PullRequestRecord | None:
+    pull = _readable(_PULL_REQUEST, row.snapshot, f"pull request {row.key}")
+    if pull is None:
+        return None
     return PullRequestRecord(
-        pull_request=_PULL_REQUEST.validate_python(row.snapshot),
+        pull_request=pull,
         base_tip=row.base_tip,
         progress=Progress(row.progress),
         work_key=row.work_key,

@@ -212,3 +212,25 @@ async def test_the_migrations_make_the_tables_that_the_code_knows(url: str) -> N
         )
     await engine.dispose()
     assert differences == []
+
+
+async def test_a_row_that_cannot_be_read_stops_no_other(store: Store, url: str) -> None:
+    other = replace(PULL, number=8)
+    for pull in (PULL, other):
+        await store.save_pull_request(PullRequestRecord(pull, "b" * 40, Progress.REPORTED, report_id="r1"), NOW)
+    await store.save_report(StoredReport("r1", REPORT), "w")
+    await store.save_click(CLICK, NOW)
+    await store.save_click(replace(CLICK, key="k2"), NOW)
+    engine = create_async_engine(url)
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE pull_requests SET snapshot = '{}' WHERE number = 7"))
+        await connection.execute(text("UPDATE reports SET content = '{}'"))
+        await connection.execute(text("UPDATE clicks SET content = '{}' WHERE key = 'k1'"))
+    await engine.dispose()
+    assert [record.pull_request for record in await store.open_pull_requests(FLEET)] == [other]
+    assert await store.pull_request(PULL.key) is None
+    assert await store.report("r1") is None
+    assert [stored.click.key for stored in await store.waiting_clicks()] == ["k2"]
+    # It is looked at anew, in the place of the old row.
+    await store.save_pull_request(PullRequestRecord(PULL, "b" * 40, Progress.WAITING), NOW)
+    assert len(await store.open_pull_requests(FLEET)) == 2
