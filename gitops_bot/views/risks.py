@@ -38,13 +38,13 @@ class RiskGroup:
 
 
 def is_told_above(finding: Finding) -> bool:
-    """Whether a finding stands among the risks, and so not with its Kustomization again."""
+    """Whether a finding stands among the risks."""
     return finding.risk and not finding.blocks
 
 
 def without_risks(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Give the findings that do not stand among the risks."""
-    return tuple(finding for finding in findings if not is_told_above(finding))
+    """Give the findings that do not stand among the risks, and those that have more to say than is said there."""
+    return tuple(finding for finding in findings if not is_told_above(finding) or finding.detail)
 
 
 def neutral(finding: Finding) -> str:

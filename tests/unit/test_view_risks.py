@@ -100,6 +100,15 @@ def test_a_refusal_that_is_a_risk_too_stays_with_its_kustomization() -> None:
         assert text.count("spec.selector cannot be changed once the object exists") == 1
 
 
+def test_the_api_servers_own_words_are_not_lost() -> None:
+    forced = Finding("recreate", CRITICAL, "It is made anew.", "Look.", detail="spec: Forbidden: updates", risk=True)
+    report = report_of(forced)
+    assert risk_title(risk_groups(report)) == "⚠️ 1 risk, critical"
+    for text in (printed(report), comment(report, marker="m"), slack_text(report), html_report(report)):
+        assert text.count("spec: Forbidden: updates") == 1
+        assert text.count("It is made anew.") >= 2
+
+
 @pytest.mark.parametrize("full", [False, True])
 def test_a_terminal_shows_them_before_everything_else(full: bool) -> None:  # noqa: FBT001 # a parameter of the test
     lines = [line.rstrip() for line in printed(samples.risky_report(), full=full).splitlines()]
