@@ -3,9 +3,11 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import ssl
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -400,6 +402,35 @@ async def test_the_child_of_a_session_knows_no_secret(server: RunnerServer) -> N
         told = [*child.cmdline(), *child.environ(), *child.environ().values()]
         assert sorted(child.environ()) == ["LANG", "TMPDIR"]
         assert not any(SECRET in text or str(server.secret_file) in text for text in told)
+
+
+async def test_it_needs_no_rights_of_root_and_is_closed_to_its_own_user() -> None:
+    """As in its Pod: another user, who is also that of every session and of flux."""
+    folder = Path(tempfile.mkdtemp(prefix="gitops-bot-test-"))
+    os.chmod(folder, 0o711)  # noqa: PTH101, S103 # not of Path in a coroutine; the other user must get in
+    try:
+        async with running(folder, nobody=True) as server, FluxDoor(server.settings()) as door:
+            async with door.session(NOWHERE, {"t": TREE}) as cage:
+                assert (await cage.build(APPS, "t")).status is OutcomeStatus.UNCHANGED
+                (child,) = psutil.Process(server.process.pid).children()
+                for process in (child, psutil.Process(server.process.pid)):
+                    assert process.uids().real == 65534
+                    said = await environment_as_nobody(process.pid)
+                    assert "PermissionError" in said, said
+            await until(lambda: is_clean(server), "nothing is left of the session")
+    finally:
+        shutil.rmtree(folder)
+
+
+async def environment_as_nobody(pid: int) -> str:
+    """Read another process's environment as its own user would."""
+    script = (
+        f"import os\nos.setgroups([]), os.setgid(65534), os.setuid(65534)\nprint(open('/proc/{pid}/environ').read())"
+    )
+    reader = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", script), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    return (await reader.communicate())[0].decode()
 
 
 def test_what_a_bot_says_first_must_be_an_opening() -> None:

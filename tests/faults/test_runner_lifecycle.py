@@ -149,6 +149,35 @@ async def test_nothing_outlives_a_bot_that_is_killed(silence: str, tmp_path: Pat
     assert files == [], "the runner removed its files, the token among them"
 
 
+def folders_in(folder: Path) -> set[Path]:
+    return set(folder.iterdir())
+
+
+async def test_what_both_leave_when_killed_together_is_cleared_at_the_next_start(silence: str, temporary: Path) -> None:
+    bot = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", BOT, silence, env={**os.environ, "TMPDIR": str(temporary)}
+    )
+    await until(lambda: flux_in(temporary), "flux runs")
+    (runner,) = [process for process in running_in(temporary) if "gitops_bot.runner" in process.command]
+    # Stopped first, so that neither sees the other go.
+    for pid in (runner.pid, bot.pid):
+        os.kill(pid, signal.SIGSTOP)
+    for pid in (bot.pid, runner.pid):
+        os.kill(pid, signal.SIGKILL)
+    await bot.wait()
+    await until(lambda: not running_in(temporary), "all of them are gone")
+    assert any(b"token-canary" in path.read_bytes() for path in below(temporary) if path.is_file()), "nothing was left"
+    strangers = temporary / "gitops-bot-runner-of-somebody-else"
+    strangers.mkdir()
+    os.chown(strangers, NOBODY, NOBODY)
+    async with FluxDoor(FluxSettings()) as door, door.session(credentials(silence), {"t": TREE}) as cage:
+        assert len(folders_in(temporary) - {strangers}) == 1
+        # Another bot of the same user starts: what is in use stays.
+        async with FluxDoor(FluxSettings()):
+            assert (await cage.build(APPS, "t")).status is OutcomeStatus.UNCHANGED
+    assert folders_in(temporary) == {strangers}
+
+
 # As another user than root: the runner in its own Pod, and the one beside a bot of the same user
 
 

@@ -2,10 +2,11 @@
 
 import asyncio
 import json
+import os
 import shutil
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,15 +57,23 @@ def prepare(folder: Path, secret: str = SECRET) -> None:
     (folder / "secret").write_text(secret, encoding="utf-8")
 
 
-async def start(
-    folder: Path, *options: str, port: int = 0, environment: Mapping[str, str] | None = None
-) -> RunnerServer:
-    """Start it and wait until it says its port."""
+# The user nobody, who may read what lies in the home of root: there the Python of the tests may be.
+_AS_NOBODY = (
+    str(shutil.which("setpriv")), "--reuid=65534", "--regid=65534", "--clear-groups",
+    *(f"--{kind}=-all,+dac_read_search" for kind in ("inh-caps", "ambient-caps", "bounding-set")),
+)  # fmt: skip
+
+
+async def start(folder: Path, *options: str, port: int = 0, nobody: bool = False) -> RunnerServer:
+    """Start it, as the user nobody if that is wanted, and wait until it says its port."""
+    if nobody:
+        os.chown(folder / "tmp", 65534, 65534)
     listen = f"127.0.0.1:{port}"
     process = await asyncio.create_subprocess_exec(
+        *(_AS_NOBODY if nobody else ()),
         *(sys.executable, "-m", "gitops_bot.runner", "serve", "--listen", listen),
         *("--secret-file", str(folder / "secret"), "--flux", str(shutil.which("flux")), *options),
-        env={"TMPDIR": str(folder / "tmp"), "PATH": "/nowhere", **(environment or {})},
+        env={"TMPDIR": str(folder / "tmp"), "PATH": "/nowhere", "CANARY": "of the runner"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
@@ -81,9 +90,9 @@ async def start(
 
 
 @asynccontextmanager
-async def running(folder: Path, *options: str) -> AsyncIterator[RunnerServer]:
+async def running(folder: Path, *options: str, nobody: bool = False) -> AsyncIterator[RunnerServer]:
     prepare(folder)
-    server = await start(folder, *options)
+    server = await start(folder, *options, nobody=nobody)
     try:
         yield server
     finally:
