@@ -23,8 +23,9 @@ from gitops_bot.models.reports import Report, Verdict
 from gitops_bot.rules.cleaning import clean
 from gitops_bot.screen import Color, show
 
-# Commands of the sandbox: they bring libraries that the service does not need.
+# Commands that are imported when they are asked for; the sandbox brings libraries that the service does not need.
 _ELSEWHERE = {
+    "init": "gitops_bot.first_steps",
     "tools": "gitops_bot.sandbox.tools.commands",
     "sandbox": "gitops_bot.sandbox.commands",
     "demo": "gitops_bot.sandbox.commands",
