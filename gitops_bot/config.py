@@ -288,6 +288,8 @@ class FluxSettings(_Section):
     concurrency: int = Field(default=4, ge=1, le=64)
     # Bytes of address space for one run, enforced by the kernel. Below 1 GiB flux does not even start.
     memory_bytes: int = Field(default=6 << 30, ge=1 << 30)
+    # Bytes that one run may print. What the bot reads takes some ten times as much of its own memory.
+    output_bytes: int = Field(default=4 << 20, ge=1 << 20, le=64 << 20)
     # Where the runner is (https://HOST:PORT). None: a child process of this one, which then needs ``binary``.
     runner_url: str | None = Field(default=None, pattern=r"^https://[^/?#@]+/?$")
     # What this process and the runner know each other by; never sent. One a line, the newest first, so that

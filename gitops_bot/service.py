@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -467,6 +468,8 @@ def _survive(tick: Callable[[], Awaitable[None]]) -> Callable[[], Coroutine[Any,
 
 async def run_service(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT."""
+    # A thread that reads something large gives way to the event loop after this time; Python's own is 5 ms.
+    sys.setswitchinterval(0.001)
     stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)

@@ -160,7 +160,7 @@ def _stopped(ended: Ended, stderr: str, limits: Limits) -> str:
     """Tell which limit ended a run; "" when none did."""
     by_us = {
         Stopped.DEADLINE: f"flux was killed after {limits.seconds:g} seconds.",
-        Stopped.OUTPUT: f"flux printed more than {limits.output_bytes} bytes and was killed.",
+        Stopped.OUTPUT: f"flux printed more than {limits.output_bytes} bytes (flux.output_bytes) and was killed.",
     }
     by_kernel = {
         -signal.SIGXCPU: f"flux used more than {limits.cpu_seconds} seconds of processor time and was killed.",

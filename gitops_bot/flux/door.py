@@ -41,7 +41,9 @@ class FluxDoor:
         self._slots = asyncio.Semaphore(settings.concurrency)
         # Half of them, so that a pull request whose runs last for ever leaves the others as many.
         self._share = (settings.concurrency + 1) // 2
-        self._limits = protocol.Limits(seconds=settings.deadline, memory_bytes=settings.memory_bytes)
+        self._limits = protocol.Limits(
+            seconds=settings.deadline, memory_bytes=settings.memory_bytes, output_bytes=settings.output_bytes
+        )
         self._remote: RemoteRunner | None = None
         self._flux = FluxProgram("", "")
         # One for all sessions, so that renders of two sessions can be compared; it dies with this process.

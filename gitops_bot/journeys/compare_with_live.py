@@ -87,8 +87,9 @@ async def _row(
         noise=eyes.noise,
         reason=candidate.because,
     )
-    # Thousands of objects take seconds to read and compare: not on the event loop.
-    report = await asyncio.to_thread(_report, inputs, eyes.risk)
+    async with eyes.shared.reading(one.base, one.result):
+        # Thousands of objects take seconds to read and compare: not on the event loop.
+        report = await asyncio.to_thread(_report, inputs, eyes.risk)
     return replace(
         report,
         findings=(*without_told(report.findings, clearance.findings), *_not_followed(one)),

@@ -6,14 +6,16 @@ bytes; the oldest go first.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gitops_bot.journeys.one_at_a_time import OneAtATime
 from gitops_bot.models.changes import FluxOutcome
 
+# Bytes of an outcome that is kept: one pull request must not fill the memory, nor push out what others share.
+_LARGEST = 1 << 20
 # Seconds to wait for somebody else who makes the same.
 _PATIENCE = 5.0
 
@@ -27,12 +29,13 @@ class _Kept:
 class SharedRuns:
     """Outcomes by key, each made once."""
 
-    def __init__(self, clock: Callable[[], datetime], *, most_bytes: int = 64 << 20) -> None:
+    def __init__(self, clock: Callable[[], datetime], *, most_bytes: int = 32 << 20) -> None:
         self._clock = clock
         self._most_bytes = most_bytes
         self._bytes = 0
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._makers = OneAtATime()
+        self._large = asyncio.Lock()
 
     async def get(
         self, key: str, make: Callable[[], Awaitable[FluxOutcome]], *, fresh_for: timedelta | None = None
@@ -54,9 +57,18 @@ class SharedRuns:
                 return kept.outcome
             outcome = await make()
             # A failure may be over the next time: it is told to who asked, not kept.
-            if outcome.usable:
+            if outcome.usable and len(outcome.text) <= _LARGEST:
                 self._keep(key, outcome)
             return outcome
+
+    @asynccontextmanager
+    async def reading(self, *outcomes: FluxOutcome | None) -> AsyncIterator[None]:
+        """Read large texts one after the other: what is built of them takes many times their size."""
+        if sum(len(outcome.text) for outcome in outcomes if outcome is not None) <= _LARGEST:
+            yield
+            return
+        async with self._large:
+            yield
 
     def _keep(self, key: str, outcome: FluxOutcome) -> None:
         old = self._kept.pop(key, None)

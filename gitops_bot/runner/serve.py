@@ -17,6 +17,8 @@ from gitops_bot.runner.server import Bounds, RunnerServer
 log = telemetry.logger(__name__)
 
 _LEAST_MEMORY = 1 << 30
+# What the bot's settings may ask for at most (flux.output_bytes).
+_MOST_OUTPUT = 64 << 20
 
 
 def parser() -> argparse.ArgumentParser:
@@ -63,7 +65,7 @@ def _bounds(chosen: argparse.Namespace) -> Bounds:
         session_seconds=chosen.session_seconds,
         concurrency=chosen.concurrency,
         heartbeat=chosen.heartbeat,
-        limits=protocol.Limits(seconds=chosen.deadline, memory_bytes=chosen.memory_bytes),
+        limits=protocol.Limits(seconds=chosen.deadline, memory_bytes=chosen.memory_bytes, output_bytes=_MOST_OUTPUT),
     )
 
 
