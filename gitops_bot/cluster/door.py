@@ -211,6 +211,11 @@ class ClusterDoor:
         return self._settings.diff_service_account
 
     @property
+    def diff_name(self) -> str:
+        """Who flux runs as, in words: the *diff* identity, or the person who asked."""
+        return "you" if self._as_myself else self.diff_service_account
+
+    @property
     def default_service_account(self) -> str:
         """The account that Flux uses where a Kustomization names none; "" when that is its own."""
         return self._settings.default_service_account or ""

@@ -196,6 +196,11 @@ class Cluster(Protocol):
         ...
 
     @property
+    def diff_name(self) -> str:
+        """Who flux runs as, in words: the *diff* identity, or the person who asked."""
+        ...
+
+    @property
     def default_service_account(self) -> str:
         """The account that Flux uses where a Kustomization names none; "" when that is its own."""
         ...

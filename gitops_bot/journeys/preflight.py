@@ -141,7 +141,7 @@ async def _own_rights(cluster: Cluster, subject: _Subject, kinds: Kinds) -> Clea
         if (kind := kinds.get((reference.group, reference.kind))) is not None
     )
     lacks = await _lacks((*first, *needs, *read), cluster.diff_lacks)
-    account = cluster.diff_service_account
+    account = cluster.diff_name
     return Clearance(
         refused=lacking_findings(first, lacks, account),
         left_out=left_out((*needs, *read), lacks),
