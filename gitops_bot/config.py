@@ -225,6 +225,8 @@ class SlackSettings(_Section):
     # Further channels, each with what it wants to hear of. What no route wants goes to ``channel``.
     routes: tuple[RouteSettings, ...] = ()
     quiet: QuietSettings = QuietSettings()
+    # Time of day, in ``quiet.zone`` and not on ``quiet.days``, for one message with all that waits for a decision.
+    digest_at: time | None = None
     # People (U…) and groups (S…) that are mentioned in the message when a risk is grave enough.
     mention: tuple[Annotated[str, Field(pattern=r"^[USW][A-Z0-9]{2,}$")], ...] = ()
     mention_at: SeverityName = "critical"
@@ -262,6 +264,22 @@ class TrustSettings(_Section):
     apps: tuple[str, ...] = ()
     # Post reports as comments in public repositories, where everybody reads what runs in the cluster.
     allow_public_comments: bool = False
+
+
+class ButtonSettings(_Section):
+    """A button of your own below every report for which it makes sense."""
+
+    # Fields of the pull request and of the report are filled in, such as {number}: rules/extra_buttons.py has
+    # them all. Values are quoted in links, and escaped in what is said.
+    label: str = Field(min_length=1, max_length=60)
+    # One of ours, at another place or under another name.
+    action: Literal["", "comment", "approve", "request_changes", "hold", "release", "merge"] = ""
+    # https:// only, with a host that no field can change.
+    link: str = ""
+    # Said in the thread, for other programs to hear. Who presses needs write permission.
+    command: str = Field(default="", max_length=500)
+    # Field to patterns (shell-like): shown when for each field one pattern matches.
+    when: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
 class DecisionSettings(_Section):
@@ -479,6 +497,8 @@ class Settings(BaseSettings):
     people_file: Path | None = None
     trust: TrustSettings = TrustSettings()
     decisions: DecisionSettings = DecisionSettings()
+    # More of them would hide the message on a phone.
+    buttons: Annotated[tuple[ButtonSettings, ...], Field(max_length=5)] = ()
     store: StoreSettings = StoreSettings()
     flux: FluxSettings = FluxSettings()
     review: ReviewSettings = ReviewSettings()

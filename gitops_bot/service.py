@@ -46,6 +46,7 @@ from gitops_bot.journeys.ports import Doors, Eyes
 from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.journeys.prove_guards import prove_guards
 from gitops_bot.journeys.shared_runs import SharedRuns
+from gitops_bot.journeys.tell_waiting import tell_waiting
 from gitops_bot.journeys.withdraw_approval import withdraw_outdated_approvals
 from gitops_bot.models.chat import Click
 from gitops_bot.models.checks import Check, CheckState
@@ -57,7 +58,8 @@ from gitops_bot.models.statuses import StatusState
 from gitops_bot.people import People
 from gitops_bot.queue import InProcessQueue
 from gitops_bot.rules.affected import AffectedKustomization, ArtifactOrigin
-from gitops_bot.rules.decisions import DecisionPolicy
+from gitops_bot.rules.decisions import Action, DecisionPolicy
+from gitops_bot.rules.extra_buttons import ButtonTemplate, wrong_template
 from gitops_bot.rules.filters import Choice, Drafts, FilterPolicy
 from gitops_bot.rules.fleet import Fleet
 from gitops_bot.rules.fleet_rights import Choices, RightsPlan
@@ -162,6 +164,18 @@ def _filter_policy(settings: FilterSettings) -> FilterPolicy:
         base_branches=choice(settings.base_branches),
         drafts=Drafts(settings.drafts),
     )
+
+
+def button_templates(settings: Settings) -> tuple[ButtonTemplate, ...]:
+    """Read the administrator's own buttons; SettingsError names one that is wrong."""
+    templates = []
+    for number, one in enumerate(settings.buttons):
+        action = Action(one.action) if one.action else None
+        template = ButtonTemplate(one.label, action, one.link, one.command, one.when)
+        if wrong := wrong_template(template):
+            raise SettingsError(f"buttons.{number} ({one.label}): {wrong}.")
+        templates.append(template)
+    return tuple(templates)
 
 
 def _publish_policy(settings: Settings) -> PublishPolicy:
@@ -330,6 +344,7 @@ async def open_service(settings: Settings) -> AsyncIterator["Service"]:
             one_at_a_time=OneAtATime(),
             watch=settings.watch,
             people=People(settings.people, settings.people_file),
+            buttons=button_templates(settings),
             people_from_saml=settings.decisions.people_from_saml,
             decision_policy=DecisionPolicy(
                 publishing=_publish_policy(settings),
@@ -427,6 +442,7 @@ class Service:
         every(self._survive(self.poll), seconds=self._settings.watch.interval, next_run_time=_now(), id="poll")
         every(self._survive(self.prove_guards), hours=1, next_run_time=_now(), id="prove guards")
         every(self._survive(self.forget), hours=24, next_run_time=_now() + timedelta(minutes=5), id="forget")
+        self._schedule_digest(scheduler)
         scheduler.start()
         try:
             await stop.wait()
@@ -436,6 +452,28 @@ class Service:
             for tick in self._ticks:
                 tick.cancel()
             await asyncio.gather(*self._ticks, return_exceptions=True)
+
+    def _schedule_digest(self, scheduler: AsyncIOScheduler) -> None:
+        """Tell once a day what waits, where that is wanted."""
+        slack = self._settings.slack
+        if slack is None or slack.digest_at is None:
+            return
+        days = ",".join(str(day) for day in range(7) if day not in slack.quiet.numbered_days)
+        if days:
+            scheduler.add_job(
+                self._survive(self.tell_waiting),
+                "cron",
+                day_of_week=days,
+                hour=slack.digest_at.hour,
+                minute=slack.digest_at.minute,
+                timezone=ZoneInfo(slack.quiet.zone),
+                misfire_grace_time=3600,
+                id="tell what waits",
+            )
+
+    async def tell_waiting(self) -> None:
+        """Once a day: list what waits for a decision."""
+        await tell_waiting(self._doors)
 
     def _survive(self, tick: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
         """A tick that fails is logged; the next one comes all the same."""

@@ -12,6 +12,7 @@ from gitops_bot.journeys.ports import Doors
 from gitops_bot.journeys.post_comment import post_comment
 from gitops_bot.journeys.request_changes import request_changes
 from gitops_bot.journeys.review_pull_request import review_pull_request, review_subject
+from gitops_bot.journeys.say_command import say_command
 from gitops_bot.journeys.whisper import whisper
 from gitops_bot.journeys.write_down import write_down
 from gitops_bot.models.chat import Click
@@ -63,9 +64,9 @@ async def _do(doors: Doors, click: Click, action: Action, stored: StoredReport, 
     if action is Action.REQUEST_CHANGES:
         return await request_changes(doors, judged.person, stored, click.inputs.get(REASON, ""))
     if action is Action.MERGE:
-        if judged.now.merged:
-            return "done", judged.now.merge_commit_sha or ""
-        return await merge_pull_request(doors, stored)
+        return await merge_pull_request(doors, stored, judged.now)
+    if action is Action.SAY:
+        return await say_command(doors, click, stored)
     # Trust, hold and release: the decision itself is what everything else asks for.
     return "done", ""
 

@@ -100,7 +100,7 @@ async def _carry_out(doors: Doors, stored: StoredClick) -> str:
         return await _too_late(doors, stored)
     if click.action == Action.LOOK:
         return await look_on_request(doors, click)
-    report = await doors.store.report(click.value)
+    report = await doors.store.report(click.value.partition(" ")[0])
     if report is None or click.action not in ON_A_REPORT:
         await whisper(doors, click, "This button belongs to a report that is not kept any more. Nothing was done.")
         return "refused: unknown report"

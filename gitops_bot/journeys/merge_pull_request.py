@@ -5,8 +5,13 @@ from gitops_bot.models.pull_requests import PullRequest
 from gitops_bot.models.records import Effect, EffectState, StoredReport
 
 
-async def merge_pull_request(doors: Doors, stored: StoredReport) -> tuple[str, str]:
-    """Merge; gives "done" and the merge commit. GitHubRejected has GitHub's reason not to."""
+async def merge_pull_request(doors: Doors, stored: StoredReport, now: PullRequest) -> tuple[str, str]:
+    """Merge; gives "done" and the merge commit. GitHubRejected has GitHub's reason not to.
+
+    ``now`` is merged already when an earlier try of ours had arrived without our hearing of it.
+    """
+    if now.merged:
+        return "done", now.merge_commit_sha or ""
     pull = stored.report.pull_request
     await doors.store.save_effect(_effect(doors, stored, EffectState.BEGUN), doors.clock())
     commit = await doors.github.merge(pull.repository, pull.number, pull.head_sha, doors.decision_policy.merge)

@@ -36,6 +36,7 @@ from gitops_bot.models.statuses import CommitStatus
 from gitops_bot.models.tree import Merge, Tree
 from gitops_bot.people import People
 from gitops_bot.rules.decisions import DecisionPolicy
+from gitops_bot.rules.extra_buttons import ButtonTemplate
 from gitops_bot.rules.feeds import ArtifactOrigin
 from gitops_bot.rules.filters import FilterPolicy
 from gitops_bot.rules.noise import NoisePolicy
@@ -361,6 +362,10 @@ class Store(Protocol):
         """Those of a repository that were open when last seen."""
         ...
 
+    async def all_open_pull_requests(self) -> tuple[PullRequestRecord, ...]:
+        """Those of every repository that were open when last seen."""
+        ...
+
     async def save_pull_request(self, record: PullRequestRecord, at: datetime) -> None:
         """Insert or replace."""
         ...
@@ -467,6 +472,8 @@ class Doors(Eyes):
     # Whether the organisation's single sign-on may say whose account is whose.
     people_from_saml: bool
     decision_policy: DecisionPolicy
+    # Buttons of the administrator's own.
+    buttons: tuple[ButtonTemplate, ...]
     statuses: StatusPolicy
     # Where messages go, and when.
     channels: ChannelPolicy

@@ -12,6 +12,7 @@ from gitops_bot.journeys.who_is import anybody_may_decide
 from gitops_bot.models.pull_requests import PullRequest
 from gitops_bot.models.reports import Report
 from gitops_bot.rules.decisions import Action, offered
+from gitops_bot.rules.extra_buttons import extra_buttons
 from gitops_bot.rules.routing import called, is_quiet
 from gitops_bot.rules.trust import released_commits
 from gitops_bot.views import slack_message
@@ -52,6 +53,7 @@ async def tell_newest_report(doors: Doors, pull_request: str, *, now: PullReques
             report_id=stored.report_id,
             actions=actions,
             outlook=outlook,
+            extra=extra_buttons(doors.buttons, stored.report, pull, actions),
             decisions=made,
             key=message_key(doors, pull_request),
             called=called(stored.report, doors.channels),

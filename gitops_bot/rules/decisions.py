@@ -25,6 +25,8 @@ class Action(StrEnum):
     HOLD = "hold"
     RELEASE = "release"
     MERGE = "merge"
+    # Say a command of the administrator's in the thread; the value names its template after the report.
+    SAY = "say"
     # A link: nothing is carried out.
     VIEW = "view"
     # Look at a pull request that was open at the first start, or look again.
@@ -49,6 +51,7 @@ _DOING = {
     Action.HOLD: "holding it",
     Action.RELEASE: "releasing it",
     Action.MERGE: "merging",
+    Action.SAY: "having that said",
 }
 
 
@@ -275,6 +278,7 @@ def _about_report(action: Action, report: Report, situation: Situation, policy: 
         Action.TRUST: ((verdict is not Verdict.HELD, f"{name} is not held any more: the message shows its report."),),
         Action.APPROVE: (held, draft, unseen, (not (verdict.complete or policy.allow_incomplete), incomplete)),
         Action.REQUEST_CHANGES: (unseen,),
+        Action.SAY: (),
         Action.HOLD: ((hold is not None, f"{name} is on hold already{by}."),),
         Action.RELEASE: ((hold is None, f"{name} is not on hold."),),
         Action.MERGE: (

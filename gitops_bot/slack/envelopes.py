@@ -35,6 +35,8 @@ def _press(payload: Mapping[str, Any]) -> Click:
     if action.get("type") == "overflow":
         # One menu for several actions: its options say which, and about what.
         asked, _, value = value.partition(" ")
+    # Slack wants each button of a row to have an id of its own: what follows the hyphen only counts.
+    asked = asked.partition("-")[0]
     return Click(
         key=_key("press", *parts),
         action=asked,

@@ -7,6 +7,7 @@ from gitops_bot.models.records import Decision
 from gitops_bot.models.reports import Report
 from gitops_bot.rules.cleaning import clean_line
 from gitops_bot.rules.decisions import Action, hold_on
+from gitops_bot.rules.extra_buttons import ExtraButton
 from gitops_bot.views import slack_blocks as block
 from gitops_bot.views.slack_blocks import Block
 from gitops_bot.views.text import code_span, escape_slack, is_link, short_commit, shorten, slack_link, slack_mention
@@ -48,6 +49,22 @@ def buttons(report: Report, report_id: str, actions: Sequence[Action]) -> list[B
     if choices:
         elements.append(block.overflow(MENU, choices))
     return [block.actions(elements)] if elements else []
+
+
+def extra_row(extra: Sequence[ExtraButton], report_id: str) -> list[Block]:
+    """Give the row of the administrator's own buttons. Slack wants each ``action_id`` once in a row."""
+    elements: dict[str, Block] = {}
+    for number, one in enumerate(extra):
+        label = shorten(one.label, block.BUTTON_CHARACTERS)
+        if one.action is not None:
+            elements.setdefault(one.action, block.button(label, one.action, report_id))
+        elif one.template:
+            said = f"{Action.SAY}-{number}"
+            elements[said] = block.button(label, said, f"{report_id} {one.template}")
+        elif is_link(one.address) and len(one.address) < _ADDRESS_CHARACTERS:
+            view = f"{Action.VIEW}-{number}"
+            elements[view] = block.button(label, view, address=one.address)
+    return [block.actions(list(elements.values()))] if elements else []
 
 
 def view_button(pull: PullRequest) -> list[Block]:
@@ -96,5 +113,6 @@ def _deed(done: Decision, pull: PullRequest) -> str:
         Action.HOLD: f"✋ Put on hold at {commit} by {who}",
         Action.RELEASE: f"👐 Released at {commit} by {who}",
         Action.MERGE: f"🟣 Merged {commit} by {who}",
+        Action.SAY: f"📣 Said in the thread for {who}{because}",
     }
     return said[Action(done.action)] if done.action in said else f"{code_span(done.action)} {commit} by {who}"

@@ -14,6 +14,7 @@ from gitops_bot.models.records import Decision
 from gitops_bot.models.reports import Report, Severity
 from gitops_bot.rules.cleaning import clean_line
 from gitops_bot.rules.decisions import Action
+from gitops_bot.rules.extra_buttons import ExtraButton
 from gitops_bot.views import slack_actions
 from gitops_bot.views import slack_blocks as block
 from gitops_bot.views.html_report import html_report
@@ -45,6 +46,7 @@ def review_message(
     decisions: Sequence[Decision] = (),
     called: Sequence[str] = (),
     outlook: str = "",
+    extra: Sequence[ExtraButton] = (),
     outcomes: Sequence[Outcome] = (),
 ) -> tuple[ChatMessage, tuple[ChatFile, ...]]:
     """Show a report, what people did with it, and what they may do now.
@@ -61,6 +63,7 @@ def review_message(
     tail = [
         *([block.context(outlook)] if outlook else []),
         *slack_actions.buttons(report, report_id, actions),
+        *slack_actions.extra_row(extra, report_id),
         *slack_actions.deeds(decisions, pull),
         *_called(called),
     ]
@@ -84,6 +87,11 @@ def _called(ids: Sequence[str]) -> list[Block]:
     """Mention people and groups: https://docs.slack.dev/messaging/formatting-message-text#mentioning-groups."""
     names = [f"<!subteam^{one}>" if one.startswith("S") else slack_mention(one) for one in ids]
     return [block.context(f"Please look: {' '.join(names)}")] if names else []
+
+
+def command_message(text: str) -> ChatMessage:
+    """Say what a button of the administrator's says; whatever in it is not theirs is escaped already."""
+    return ChatMessage(text, (block.section(text),))
 
 
 def progress_message(pull_request: PullRequest, done: int = 0, total: int = 0, *, key: str) -> ChatMessage:
