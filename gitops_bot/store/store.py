@@ -116,6 +116,13 @@ class Store:
             )
         return tuple(record for row in rows if (record := _record(row)))
 
+    async def all_open_pull_requests(self) -> tuple[PullRequestRecord, ...]:
+        """Those of every repository that were open when last seen."""
+        table = tables.pull_requests
+        async with self._transaction() as connection:
+            rows = await connection.execute(select(table).where(table.c.open).order_by(table.c.key))
+        return tuple(record for row in rows if (record := _record(row)))
+
     async def save_pull_request(self, record: PullRequestRecord, at: datetime) -> None:
         """Insert or replace."""
         pull = record.pull_request
