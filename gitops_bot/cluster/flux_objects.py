@@ -51,6 +51,7 @@ def read_kustomization(cluster: str, item: Json) -> Kustomization:
         spec=_mapping(item.get("spec")),
         generation=int(metadata.get("generation") or 0),
         applied_revision=str(status.get("lastAppliedRevision") or ""),
+        origin_revision=str(status.get("lastAppliedOriginRevision") or ""),
         attempted_revision=str(status.get("lastAttemptedRevision") or ""),
         ready=ready,
         ready_message=message,

@@ -59,9 +59,12 @@ class AppliedTrees:
 
 
 def applied_commit(kustomization: Kustomization) -> str:
-    """The commit in ``status.lastAppliedRevision`` (``main@sha1:…``); "" when there is none."""
-    _, _, commit = kustomization.applied_revision.rpartition("@sha1:")
-    return commit
+    """The commit in ``status.lastAppliedRevision`` (``main@sha1:…``), or of an artifact's origin; "" without one."""
+    for revision in (kustomization.applied_revision, kustomization.origin_revision):
+        _, mark, commit = revision.rpartition("@sha1:")
+        if mark:
+            return commit
+    return ""
 
 
 async def applied_trees(

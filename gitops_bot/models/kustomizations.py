@@ -49,6 +49,8 @@ class Kustomization:
     applied_revision: str = ""
     # status.lastAttemptedRevision: what Flux tried last, whether that worked or not.
     attempted_revision: str = ""
+    # status.lastAppliedOriginRevision: the commit that an OCI artifact says it was made of.
+    origin_revision: str = ""
     ready: bool | None = None
     ready_message: str = ""
     inventory: tuple[ObjectReference, ...] = ()

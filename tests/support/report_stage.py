@@ -100,7 +100,12 @@ class ReportStage:
         """Put a source into the cluster that holds these files, without anything that fetches them."""
         self.cluster.api.apply([flux_object(kind, name, self.namespace, interval="60m", suspend=True, **spec)])
         artifact = self.artifacts.add(files)
-        self.revision = str(artifact["revision"])
+        if name == "fleet":
+            self.revision = str(artifact["revision"])
+        else:
+            # As `flux push artifact --revision` and source-controller write it.
+            artifact["metadata"] = {"org.opencontainers.image.revision": self.revision}
+            artifact["revision"] = f"latest@{artifact['digest']}"
         ready = {
             "type": "Ready",
             "status": "True",

@@ -1,11 +1,13 @@
 """Sources that are no GitRepository: mapped by the operator, or tied to a repository by what they say of themselves."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from gitops_bot.cluster.flux_objects import read_source
+from gitops_bot.cluster.flux_objects import read_kustomization, read_source
+from gitops_bot.journeys.applied_trees import applied_commit
 from gitops_bot.models.kustomizations import ClusterSnapshot, Kustomization, KustomizationId, Source
 from gitops_bot.models.pull_requests import Repository
 from gitops_bot.models.tree import Tree
@@ -71,6 +73,14 @@ def test_the_origin_is_what_flux_writes_into_the_status() -> None:
     item = {"metadata": {"name": "x", "namespace": "apps"}, "status": {"artifact": {"metadata": metadata}}}
     assert read_source("OCIRepository", item).origin == "https://github.com/acme/fleet"
     assert read_source("OCIRepository", {"metadata": {}}).origin == ""
+
+
+def test_the_commit_that_an_artifact_was_made_of() -> None:
+    status = {"lastAppliedRevision": "latest@sha256:abc", "lastAppliedOriginRevision": "main@sha1:c0ffee"}
+    of_artifact = read_kustomization("c", {"metadata": {"name": "x"}, "status": status})
+    assert applied_commit(of_artifact) == "c0ffee"
+    assert applied_commit(replace(of_artifact, origin_revision="")) == ""
+    assert applied_commit(replace(of_artifact, applied_revision="main@sha1:beef")) == "beef"
 
 
 def test_what_an_operator_says_comes_before_everything_else() -> None:
