@@ -407,7 +407,7 @@ class StatusSettings(_Section):
     # The context is this and the cluster's name: gitops-bot/production. Branch protection names it.
     context: str = Field(default="gitops-bot", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
     # The lightest risk that makes a complete report fail; off: risks are shown, and people decide.
-    fail_on_risk: Literal["off", "info", "warning", "critical"] = "off"
+    fail_on_risk: Annotated[Literal["off", "info", "warning", "critical"], BeforeValidator(_off)] = "off"
     # What a report says that could not look at everything. neutral does not keep anybody from merging.
     incomplete: Literal["failure", "pending", "neutral"] = "failure"
 
