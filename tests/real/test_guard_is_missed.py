@@ -1,0 +1,84 @@
+"""The guard is taken away while the shipped bot runs: nothing is compared, and who should know hears of it."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bot_process import BotProcess, Fleet
+from real_cluster import running_world
+from waiting import eventually
+
+from gitops_bot.sandbox.kubernetes_api import KubernetesApi
+from gitops_bot.sandbox.observer import Observer
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
+
+POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
+NAME = "gitops-bot-diff-dry-run-only"
+
+
+@pytest.fixture(scope="module")
+def description(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    with running_world(tmp_path_factory.mktemp("guard") / "world") as world:
+        yield world
+
+
+async def test_readiness_metric_and_channel_tell_and_take_it_back(description: dict[str, Any], tmp_path: Path) -> None:
+    name = "production"
+    api = KubernetesApi.from_kubeconfig(Path(description["kubernetes"]["kubeconfig"]))
+    bot = BotProcess(description, tmp_path)
+    subject, metric = f"guard of {name}", f'gitops_bot_guard_proved{{cluster="{name}"}}'
+    async with Observer(description) as observer:
+
+        async def ready() -> bool:
+            return any(line.get("event") == "serving health and metrics" for line in bot.lines()) and (
+                not await bot.problems()
+            )
+
+        async def channel_says(*words: str) -> bool:
+            return any(message.says(*words) for message in await observer.messages())
+
+        async def shows(value: str) -> bool:
+            return f"{metric} {value}" in (await bot.read("/metrics")).text
+
+        policy = await asyncio.to_thread(api.get, f"{POLICIES}/{NAME}")
+        assert policy is not None
+        try:
+            await bot.start()
+            await eventually(ready, "the bot is ready", 120)
+            await eventually(lambda: shows("1.0"), "the guard is proved at the start", 60)
+            await asyncio.to_thread(api.call, "DELETE", f"{POLICIES}/{NAME}")
+            fleet = Fleet(observer, tmp_path / "clone")
+            await fleet.push("unguarded", "first")
+            number = await observer.open_pull_request("unguarded", "Paint it", "")
+
+            async def nothing_was_compared() -> bool:
+                messages = await observer.messages_about(number)
+                return any(message.says("a write of the diff identity is not refused") for message in messages)
+
+            # A proof is believed for a minute, so the first report may still be made with it.
+            colors = iter(range(100))
+
+            async def pushed_until_it_is_missed() -> bool:
+                if await nothing_was_compared():
+                    return True
+                await fleet.push("unguarded", f"again-{next(colors)}")
+                return False
+
+            await eventually(pushed_until_it_is_missed, f"nothing is compared: {bot.log()[-2000:]}", 240)
+            await eventually(lambda: channel_says(subject, "are not refused"), "the channel hears of it", 60)
+            assert await shows("0.0")
+            assert subject in await bot.problems()
+            assert (await bot.read("/readyz")).status_code == 503
+            metadata = {"name": NAME}
+            await asyncio.to_thread(api.apply, [{**policy, "metadata": metadata, "status": None}])
+            canary = "/api/v1/namespaces/gitops-bot/configmaps/gitops-bot-guard-canary"
+            await asyncio.to_thread(api.call, "DELETE", canary)
+            await eventually(lambda: channel_says(subject, "It works again"), "the channel hears that it is over", 120)
+            await eventually(ready, "the bot is ready again", 60)
+            assert await shows("1.0")
+        finally:
+            await bot.close()
+            api.close()
