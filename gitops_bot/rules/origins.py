@@ -193,7 +193,9 @@ def _shown(found: list[Found], base: View, result: View) -> Iterator[FieldChange
         source = item.entry.source
         others = parts[id(source)]
         mixed = len({(other.origin, other.hidden_by) for other in others}) > 1
-        if source is None or len(others) < sizes[id(source)] or mixed:
+        # What is settled shows live's side only: of a whole entry that may be nothing, not even a name.
+        apart = len(others) < sizes[id(source)] or mixed or item.origin in _SETTLED
+        if source is None or apart:
             yield _change(_dotted(item.path), item.entry, item)
         elif others[0] is item:
             yield _change(source.path, Entry(source.headline, source.removed, source.added, source), item)

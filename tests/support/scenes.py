@@ -106,6 +106,17 @@ def _environment(values: Mapping[str, str]) -> Step:
     return edit("Deployment/web", {"spec": {"template": {"spec": {"containers": [container]}}}})
 
 
+def _containers(images: Mapping[str, str]) -> Step:
+    """Somebody edits the containers of Deployment/web by hand."""
+    containers = [{"name": name, "image": image} for name, image in images.items()]
+    return edit("Deployment/web", {"spec": {"template": {"spec": {"containers": containers}}}})
+
+
+def _labelled(name: str, **labels: str) -> str:
+    """Write a ConfigMap with labels."""
+    return _document("v1", "ConfigMap", {"name": name, "labels": labels}, data={"x": "1"})
+
+
 def _placed(place: str, text: str) -> str:
     """Put one object into a namespace."""
     return text.replace("metadata:\n", f"metadata:\n  namespace: {place}\n", 1)
@@ -345,7 +356,7 @@ SCENES = (
         result=config("web", a="1"),
         expected="""
             change ConfigMap/web (withdrawn)
-              withdrawn data: ->
+              withdrawn data.b: ->
         """,
     ),
     Scene(
@@ -737,6 +748,52 @@ SCENES = (
               pull_request spec.type: ClusterIP -> NodePort
         """,
     ),
+    Scene(
+        "texts that look like something else",
+        main=config("web", a="true", b="1", c="yes", d="false-positive", e="=", f=""),
+        result=config("web", a="false", b="2", c="no", d="false-negative", e="==", f="x"),
+        expected="""
+            change ConfigMap/web (pull_request)
+              pull_request data.a: true -> false
+              pull_request data.b: 1 -> 2
+              pull_request data.c: yes -> no
+              pull_request data.d: false-positive -> false-negative
+              pull_request data.e: = -> ==
+              pull_request data.f: -> x
+        """,
+    ),
+    Scene(
+        "quantities that are written in another way",
+        main=deployment(resources={"limits": {"cpu": "1000m"}}),
+        result=deployment(resources={"limits": {"cpu": "1"}}),
+        expected="[unchanged]",
+    ),
+    Scene(
+        "a sidecar that somebody added with kubectl goes",
+        main=deployment(image="web:1"),
+        result=deployment(image="web:2"),
+        by_hand=(_containers({"app": "web:1", "spy": "spy:1"}),),
+        expected="""
+            change Deployment/web (pull_request)
+              pull_request spec.template.spec.containers.app.image: web:1 -> web:2
+              drift spec.template.spec.containers.spy: {"name": "spy", "image": "spy:1", "resources": {}, "terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File", "imagePullPolicy": "IfNotPresent"} ->
+        """,
+    ),
+    Scene(
+        "main adds a sidecar, and the pull request changes it before it was applied",
+        main=deployment(),
+        base=deployment(sidecar={"name": "log", "image": "log:1"}),
+        result=deployment(sidecar={"name": "log", "image": "log:2"}),
+        expected="""
+            change Deployment/web (pull_request)
+              pull_request spec.template.spec.containers.log.image: -> log:2
+              pending spec.template.spec.containers.log.name: -> log
+              pending spec.template.spec.containers.log.imagePullPolicy: -> IfNotPresent
+              pending spec.template.spec.containers.log.resources: -> {}
+              pending spec.template.spec.containers.log.terminationMessagePath: -> /dev/termination-log
+              pending spec.template.spec.containers.log.terminationMessagePolicy: -> File
+        """,
+    ),
     # ------------------------------------------------------------------ what kustomize does
     Scene(
         "a new tag by the images transformer, with a prefix to the names",
@@ -803,6 +860,26 @@ SCENES = (
         """,
     ),
     # ------------------------------------------------------------------ nothing left to do
+    Scene(
+        "somebody scaled, and the pull request leaves the replicas to others",
+        main=deployment(replicas=2),
+        result=deployment(),
+        by_hand=(scale("Deployment/web", 5),),
+        expected="""
+            change Deployment/web (adopted)
+              adopted spec.replicas: 5 -> 5
+        """,
+    ),
+    Scene(
+        "somebody had taken away the label that the pull request removes",
+        main=_labelled("web", a="1", b="1"),
+        result=_labelled("web", a="1"),
+        by_hand=(edit("ConfigMap/web", {"metadata": {"labels": {"b": None}}}),),
+        expected="""
+            change ConfigMap/web (adopted)
+              adopted metadata.labels.b: ->
+        """,
+    ),
     Scene(
         "somebody had scaled, and the pull request writes it down",
         main=deployment(replicas=2),
