@@ -17,6 +17,7 @@ from gitops_bot.journeys.fetch_change import Change
 from gitops_bot.journeys.kept_looks import Looked
 from gitops_bot.journeys.look_for_contents import charts_may_change
 from gitops_bot.journeys.ports import Cluster, Eyes
+from gitops_bot.journeys.preflight import without_refused
 from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.journeys.render_candidates import render_candidates
 from gitops_bot.journeys.round_off import round_off
@@ -92,10 +93,11 @@ async def _compared(
     async with eyes.flux.session(await cluster.diff_credentials(), trees) as cage:
         rendered = await render_candidates(eyes, cage, surroundings, candidates, board)
         compared = await compare_with_live(eyes, cluster, cage, rendered, applied, board)
-        rows = await round_off(cage, surroundings, rendered, compared, eyes.github_url)
+        shown = without_refused(rendered, compared)
+        rows = await round_off(cage, surroundings, shown, compared, eyes.github_url)
     # The verdict is of everything: what is switched off may be left out, not made undone.
-    shown, risks = without_noise(rows, eyes.noise), prune_risk(rows, eyes.risk)
-    report = ClusterReport(cluster.name, cluster_verdict(rows), rows=shown, findings=risks)
+    quiet, risks = without_noise(rows, eyes.noise), prune_risk(rows, eyes.risk)
+    report = ClusterReport(cluster.name, cluster_verdict(rows), rows=quiet, findings=risks)
     came_to = [one.candidate for one in rendered]
     sights = await asyncio.to_thread(sights_of, surroundings, candidates, came_to, applied)
     eyes.looks.keep(pull, Looked(pull.head_sha, pull.base_ref, change.base_tip, started, report, sights))

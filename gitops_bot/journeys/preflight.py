@@ -14,13 +14,14 @@ from gitops_bot.journeys.ports import Cluster
 from gitops_bot.journeys.render_candidates import Rendered
 from gitops_bot.models.changes import FluxOutcome
 from gitops_bot.models.kustomizations import Kustomization, KustomizationId, ObjectReference
-from gitops_bot.models.reports import Finding
+from gitops_bot.models.reports import Finding, KustomizationReport
 from gitops_bot.models.rights import Right
 from gitops_bot.rules.affected import Reason
 from gitops_bot.rules.consequences import kustomizations_in
 from gitops_bot.rules.objects import RenderedObject, UnreadableRenderError, load_objects
 from gitops_bot.rules.rights import Kinds, Need, kustomization_need, lacking_findings, left_out, object_needs, right_on
 from gitops_bot.rules.tenants import (
+    CODES,
     accounts,
     not_asked_finding,
     parent_finding,
@@ -183,4 +184,10 @@ def _inherited(
 
 
 def _by_tenant(clearance: Clearance) -> bool:
-    return any(finding.code.startswith("tenant-") for finding in clearance.refused)
+    return any(finding.code in CODES for finding in clearance.refused)
+
+
+def without_refused(rendered: Sequence[Rendered], rows: Iterable[KustomizationReport]) -> tuple[Rendered, ...]:
+    """Leave out the renders of which nothing may be told in any other way either."""
+    refused = {row.id for row in rows if any(finding.code in CODES for finding in row.findings)}
+    return tuple(one for one in rendered if one.candidate.id not in refused)

@@ -13,6 +13,8 @@ from gitops_bot.models.rights import Right
 from gitops_bot.rules.consequences import substitutes_from
 from gitops_bot.rules.rights import Kinds, Need, escalations, right_on
 
+# Codes of the findings that refuse a Kustomization for the sake of other tenants.
+CODES = frozenset({"tenant-may-not", "tenant-not-checked"})
 _SHOWN = 4
 _VALUES = {"ConfigMap": "configmaps", "Secret": "secrets"}
 

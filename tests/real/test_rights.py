@@ -170,9 +170,13 @@ async def test_a_tenant_learns_nothing_of_what_it_may_not_read(tenant: Fleet) ->
     guess = named("ServiceAccount", "others", tenant.namespace)
     guess["metadata"]["annotations"] = {"note": "guess"}
     secret = named("Secret", "others", tenant.namespace, stringData={"password": "guess"})
-    report = await tenant.look([settings(tenant, a="1")], [settings(tenant, a="2"), guess, secret])
+    chart = {"spec": {"chart": "app", "sourceRef": {"kind": "HelmRepository", "name": "charts"}}}
+    release = named(
+        "HelmRelease", "app", tenant.namespace, "helm.toolkit.fluxcd.io/v2", spec={"interval": "1m", "chart": chart}
+    )
+    report = await tenant.look([settings(tenant, a="1")], [settings(tenant, a="2"), guess, secret, release])
     (row,) = report.rows
-    assert (row.state, row.changes) == (RowState.NOT_ANALYSED, ())
+    assert (row.state, row.changes, row.contents) == (RowState.NOT_ANALYSED, (), ())
     found = finding(report, "tenant-may-not")
     assert f"{tenant.namespace}/tenant" in found.message
     assert f"get ServiceAccount in {tenant.namespace}" in found.message
