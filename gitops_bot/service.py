@@ -31,9 +31,9 @@ from gitops_bot.config import (
 from gitops_bot.errors import GitopsBotError, SettingsError, StoreError
 from gitops_bot.flux import FluxDoor
 from gitops_bot.git import GitDoor, LocalClone
-from gitops_bot.github import GitHubDoor
+from gitops_bot.github import DeviceFlow, GitHubDoor
 from gitops_bot.journeys.carry_out_click import carry_out_waiting_clicks, receive_click
-from gitops_bot.journeys.check_installation import check_installation
+from gitops_bot.journeys.check_installation import check_installation, judge_sockets
 from gitops_bot.journeys.diff_pull_request import diff_pull_request
 from gitops_bot.journeys.find_affected import find_affected_in_clone
 from gitops_bot.journeys.follow_merge import follow_merges
@@ -70,15 +70,19 @@ from gitops_bot.rules.routing import ChannelPolicy, QuietHours, Route
 from gitops_bot.rules.statuses import StatusPolicy
 from gitops_bot.rules.trust import TrustPolicy
 from gitops_bot.slack import SlackDoor
-from gitops_bot.store import Store, open_store
+from gitops_bot.store import LinkedAccounts, Store, open_store
 from gitops_bot.web.health import serve_health
 
 log = telemetry.logger(__name__)
 
 # Name of the keepsake.
 _VALIDATORS = "github validators"
+# Seconds until our own sockets are certainly open.
+_SOCKETS_SETTLE = 5
 # Most of the time a click waits for GitHub.
 _CLICKS_SIDE_BY_SIDE = 8
+# People who have a code and type it in at this moment.
+_LINKING_SIDE_BY_SIDE = 50
 
 
 def _now() -> datetime:
@@ -306,7 +310,12 @@ async def _check_sockets(slack: SlackDoor) -> Check:
             slack.problem or "no socket could be opened within 10 s",
             "Make an app-level token with connections:write and switch Socket Mode on.",
         )
-    return Check("slack app token", CheckState.GOOD, "a socket is open: clicks arrive")
+    with suppress(TimeoutError):
+        # Slack tells the number when a socket opens; ours open one after the other.
+        async with asyncio.timeout(_SOCKETS_SETTLE):
+            while slack.other_sockets:  # noqa: ASYNC110  (the same)
+                await asyncio.sleep(0.1)
+    return judge_sockets(slack.other_sockets)
 
 
 def settings_digest(settings: Settings) -> str:
@@ -334,12 +343,24 @@ async def open_service(settings: Settings) -> AsyncIterator["Service"]:
         stack.push_async_callback(slack.stop)
         queue = await stack.enter_async_context(InProcessQueue(concurrency=settings.review.concurrency))
         clicks = await stack.enter_async_context(InProcessQueue(concurrency=_CLICKS_SIDE_BY_SIDE, name="clicks"))
+        linking = await stack.enter_async_context(InProcessQueue(concurrency=_LINKING_SIDE_BY_SIDE, name="linking"))
+        flow = None
+        if settings.github.oauth_client_id:
+            # Refused at the start, and not when somebody has typed their code in.
+            settings.github.read_oauth_key()
+            flow = DeviceFlow(
+                settings.github.html_url, settings.github.api_url, settings.github.oauth_client_id, settings.network
+            )
+            stack.push_async_callback(flow.close)
         doors = Doors(
             **{name: getattr(eyes, name) for name in Eyes.__dataclass_fields__},
             chat=slack,
             store=store,
             queue=queue,
             clicks=clicks,
+            linking=linking,
+            links=LinkedAccounts(store, settings.github.read_oauth_key) if flow is not None else None,
+            device_flow=flow,
             patience=Patience(),
             one_at_a_time=OneAtATime(),
             watch=settings.watch,

@@ -6,7 +6,7 @@ from typing import Protocol
 from gitops_bot.errors import GitopsBotError
 from gitops_bot.journeys.check_rights import check_rights
 from gitops_bot.journeys.ports import Cluster, Eyes
-from gitops_bot.models.chat import ChannelFacts, ChatIdentity
+from gitops_bot.models.chat import ChannelFacts, ChatIdentity, ChatPerson
 from gitops_bot.models.checks import Check, CheckState, GuardState, RunnerFacts
 from gitops_bot.models.kustomizations import ClusterSnapshot
 from gitops_bot.models.pull_requests import Repository
@@ -22,6 +22,12 @@ NEEDED_SCOPES = {
 }
 
 
+# The service opens this many sockets.
+_SOCKETS_OF_A_SERVICE = 2
+# Members of the channel that are looked up.
+_MOST_NAMED = 20
+
+
 class CheckedChat(Protocol):
     """What a check wants to know of Slack."""
 
@@ -31,6 +37,14 @@ class CheckedChat(Protocol):
 
     async def channel_facts(self, channel: str) -> ChannelFacts:
         """What decides whether the bot can write there."""
+        ...
+
+    async def members(self, channel: str) -> tuple[str, ...]:
+        """Who is in a channel, apps included."""
+        ...
+
+    async def person(self, user: str) -> ChatPerson:
+        """An account as it is at this moment."""
         ...
 
 
@@ -54,7 +68,7 @@ async def check_installation(
     async for check in _check_github(eyes, tuple(snapshots), people):
         yield check
     if chat is not None:
-        async for check in _check_slack(chat, channel, allow_shared=allow_shared_channels):
+        async for check in _check_slack(chat, channel, people, allow_shared=allow_shared_channels):
             yield check
 
 
@@ -191,7 +205,9 @@ async def _check_person(eyes: Eyes, repository: Repository, slack_user: str, log
         )
 
 
-async def _check_slack(chat: CheckedChat, channel: str, *, allow_shared: bool) -> AsyncIterator[Check]:
+async def _check_slack(
+    chat: CheckedChat, channel: str, people: Mapping[str, str], *, allow_shared: bool
+) -> AsyncIterator[Check]:
     try:
         identity = await chat.identity()
     except GitopsBotError as error:
@@ -212,6 +228,9 @@ async def _check_slack(chat: CheckedChat, channel: str, *, allow_shared: bool) -
         yield _bad(f"slack channel {channel}", error)
         return
     yield _judge_channel(channel, facts, allow_shared=allow_shared)
+    if facts.is_member:
+        async for check in _check_people(chat, channel, people):
+            yield check
 
 
 def _judge_channel(channel: str, facts: ChannelFacts, *, allow_shared: bool) -> Check:
@@ -229,6 +248,55 @@ def _judge_channel(channel: str, facts: ChannelFacts, *, allow_shared: bool) -> 
             + ("" if allow_shared else " Nothing is written there without slack.allow_shared_channels."),
         )
     return Check(name, CheckState.GOOD, f"#{facts.name}")
+
+
+def judge_sockets(others: int) -> Check:
+    """Say whether another program takes clicks from us: Slack gives each click to any one socket of the app."""
+    name = "slack app token"
+    if not others:
+        return Check(name, CheckState.GOOD, "a socket is open: clicks arrive")
+    advice = "Give every environment a Slack app of its own: two bots on one app steal each other's clicks."
+    if others > _SOCKETS_OF_A_SERVICE:
+        return Check(
+            name, CheckState.BAD, f"{others} other sockets of this Slack app are open: not all are ours", advice
+        )
+    seen = f"a socket is open; {others} more of this Slack app are open elsewhere, as when the service runs"
+    return Check(name, CheckState.WARNING, seen, f"If the service does not run now: {advice}")
+
+
+async def _check_people(chat: CheckedChat, channel: str, people: Mapping[str, str]) -> AsyncIterator[Check]:
+    """Say who of the channel may decide, and who cannot because nobody has told us who they are on GitHub."""
+    for user, login in sorted(people.items()):
+        try:
+            person = await chat.person(user)
+        except GitopsBotError as error:
+            yield _bad(f"people {user} ({login})", error)
+            continue
+        if person.is_deactivated or person.is_bot or person.is_guest:
+            kind = "deactivated" if person.is_deactivated else "an app's" if person.is_bot else "a guest's"
+            seen = f"the account is {kind}, so {login} cannot decide"
+            yield Check(f"people {user}", CheckState.WARNING, seen, "Remove the line, or correct the id.")
+    try:
+        unknown = [member for member in await chat.members(channel) if member not in people][:_MOST_NAMED]
+        persons = [person for person in [await chat.person(member) for member in unknown] if not person.is_bot]
+    except GitopsBotError as error:
+        yield _bad("people", error)
+        return
+    named = ", ".join(person.user for person in persons)
+    if not people:
+        seen = "nobody is mapped to GitHub, so nobody can approve"
+        yield Check(
+            "people", CheckState.WARNING, seen, f"Write `SLACK-ID: github-login` under people, for {named or 'each'}."
+        )
+    elif named:
+        yield Check(
+            "people",
+            CheckState.WARNING,
+            f"in the channel, but not mapped to GitHub: {named}",
+            "They read, and cannot decide. Add them under people if they should.",
+        )
+    else:
+        yield Check("people", CheckState.GOOD, f"{len(people)} mapped, everybody in the channel among them")
 
 
 async def _try(subject: str, ask: Callable[[], Awaitable[str]], say: Callable[[str], str]) -> Check:

@@ -28,6 +28,8 @@ _TIMEOUT = 20
 # How far back a lost message is looked for: pages of this many messages.
 _PAGE = 200
 _PAGES = 10
+# Of a channel; whoever has more members knows who approves in it by other means.
+_MOST_MEMBERS = 1_000
 # A read that is refused for its rate waits and tries again, as long as this in all (seconds).
 _LONGEST_WAIT = 90.0
 # https://docs.slack.dev/reference/block-kit/composition-objects/text-object
@@ -224,6 +226,25 @@ class SlackDoor:
                 or (known.get("is_shared") and not known.get("is_org_shared"))
             ),
         )
+
+    async def members(self, channel: str) -> tuple[str, ...]:
+        """Who is in a channel, apps included. Needs channels:read (or groups:read)."""
+        found: list[str] = []
+        cursor = ""
+        while True:
+            answer = await self._read(
+                "conversations.members",
+                partial(self._web.conversations_members, channel=channel, limit=200, cursor=cursor),
+            )
+            found += [str(member) for member in answer["members"]]
+            cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
+            if not cursor or len(found) >= _MOST_MEMBERS:
+                return tuple(found)
+
+    @property
+    def other_sockets(self) -> int:
+        """How many sockets Slack counts for this app beside ours: another program of the same app takes clicks."""
+        return self._sockets.counted_beside_ours
 
     async def _scan(self, channel: str, until: str = "") -> dict[str, PostedMessage]:
         """Read the channel's history, newest first, as far back as allowed or until a key is found."""

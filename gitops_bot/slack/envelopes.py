@@ -25,6 +25,27 @@ def read_click(payload: Mapping[str, Any]) -> Click | None:
     return None
 
 
+def read_command(payload: Mapping[str, Any]) -> Click | None:
+    """Read a slash command; None for one that makes no sense. Its value is what was typed after it.
+
+    https://docs.slack.dev/interactivity/implementing-slash-commands
+    """
+    try:
+        return Click(
+            key=_key("command", payload["user_id"], payload["command"], payload["trigger_id"]),
+            action=str(payload["command"]).removeprefix("/"),
+            value=str(payload.get("text") or ""),
+            user=str(payload["user_id"]),
+            team=str(payload.get("team_id") or ""),
+            enterprise=str(payload.get("enterprise_id") or ""),
+            message=PostedMessage(str(payload["channel_id"]), ""),
+            trigger_id=str(payload["trigger_id"]),
+            response_url=str(payload.get("response_url") or ""),
+        )
+    except (KeyError, TypeError):
+        return None
+
+
 def _press(payload: Mapping[str, Any]) -> Click:
     action = payload["actions"][0]
     container = payload["container"]

@@ -20,7 +20,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from gitops_bot import telemetry
 from gitops_bot.errors import GitopsBotError, SlackRateLimited, SlackUnavailable
 from gitops_bot.models.chat import Click
-from gitops_bot.slack.envelopes import read_click
+from gitops_bot.slack.envelopes import read_click, read_command
 from gitops_bot.slack.translation import FOREIGN_ERRORS, translate
 
 log = telemetry.logger(__name__)
@@ -118,6 +118,11 @@ class Sockets:
         self.problem = ""
         # How many sockets Slack counts for this app, ours included: more than ours and another program listens too.
         self.counted_by_slack = 0
+
+    @property
+    def counted_beside_ours(self) -> int:
+        """How many sockets of this app Slack counts that are not ours, as of the last one that we opened."""
+        return max(self.counted_by_slack - sum(socket.is_open for socket in self._open), 0)
 
     @property
     def connected(self) -> bool:
@@ -250,6 +255,10 @@ class Sockets:
                 log.warning("Slack sent an interaction that is not known here", kind=str(payload.get("type"))[:40])
                 return
             if click is not None and not await self._stored(click):
+                return
+        if frame["type"] == "slash_commands":
+            command = read_command(frame.get("payload") or {})
+            if command is None or not await self._stored(command):
                 return
         # A socket that was cut in between has a successor; slack-sdk answers over that one as well.
         for line in (socket, *(one for one in self._open if one.is_open and one is not socket)):

@@ -49,6 +49,7 @@ _METHODS: dict[str, tuple[str, tuple[str, ...]]] = {
     "conversations.info": ("ConversationsInfoResponse", ("channel",)),
     "conversations.join": ("ConversationsJoinResponse", ("channel",)),
     "conversations.list": ("ConversationsListResponse", ("channels", "response_metadata")),
+    "conversations.members": ("ConversationsMembersResponse", ("members", "response_metadata")),
     "conversations.replies": ("ConversationsRepliesResponse", ("messages", "has_more")),
     "files.completeUploadExternal": ("FilesCompleteUploadExternalResponse", ("files",)),
     "files.getUploadURLExternal": ("FilesGetUploadURLExternalResponse", ("upload_url", "file_id")),

@@ -66,6 +66,7 @@ class ConversationMethods:
             "conversations.history": Method(self.history, 50),
             "conversations.replies": Method(self.replies, 50),
             "conversations.info": Method(self.info, 50),
+            "conversations.members": Method(self.members, 100),
             "conversations.list": Method(self.list_channels, 20),
             "conversations.join": Method(self.join, 50, "channels:join"),
             "users.info": Method(self.user, 100, "users:read"),
@@ -100,6 +101,12 @@ class ConversationMethods:
         if arguments.flag("include_num_members"):
             answer["num_members"] = len(channel.members)
         return {"channel": answer}
+
+    def members(self, arguments: Arguments) -> dict[str, Any]:
+        """Give the ids of who is in a channel, apps included."""
+        channel = self._channel(arguments, "read")
+        some, cursor = page(sorted(channel.members), arguments, 100)
+        return {"members": some, "response_metadata": {"next_cursor": cursor}}
 
     def list_channels(self, arguments: Arguments) -> dict[str, Any]:
         """Give the channels of the kinds asked for."""
