@@ -288,8 +288,8 @@ class ClusterDoor:
     async def _prove(self) -> _Proof:
         namespace = self._settings.diff_service_account.partition("/")[0]
         try:
-            async with self._diff() as diff:
-                failure = await guard_failure(diff, namespace)
+            async with self._diff() as diff, self._core.use() as core:
+                failure = await guard_failure(diff, core, self._settings.diff_service_account)
         except NotFoundError:
             failure = f"there is no namespace {namespace}"
         telemetry.guard_proved.labels(self.name).set(0 if failure else 1)

@@ -250,9 +250,45 @@ def _replaced_by_another_text(api: KubernetesApi) -> None:
     api.patch(f"{POLICIES}/{NAME}", {"spec": {"validations": validations}}, manager="somebody")
 
 
+def _narrowed_to_the_canary(api: KubernetesApi) -> None:
+    """It refuses the canary as before, and lets everything else through."""
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["*"], "resources": ["configmaps"]}
+    api.patch(f"{POLICIES}/{NAME}", {"spec": {"matchConstraints": {"resourceRules": [rule]}}}, manager="somebody")
+
+
+def _some_kinds_left_out(api: KubernetesApi) -> None:
+    rule = {"apiGroups": ["apps"], "apiVersions": ["*"], "operations": ["*"], "resources": ["deployments"]}
+    change = {"spec": {"matchConstraints": {"excludeResourceRules": [rule]}}}
+    api.patch(f"{POLICIES}/{NAME}", change, manager="somebody")
+
+
+def _some_namespaces_only(api: KubernetesApi) -> None:
+    selector = {"matchLabels": {"kubernetes.io/metadata.name": "gitops-bot"}}
+    api.patch(f"{BINDINGS}/{NAME}", {"spec": {"matchResources": {"namespaceSelector": selector}}}, manager="somebody")
+
+
+def _with_a_way_out(api: KubernetesApi) -> None:
+    conditions = [
+        {"name": "ours", "expression": f"request.userInfo.username == '{DIFF}'"},
+        {"name": "out", "expression": "request.kind.kind == 'ConfigMap'"},
+    ]
+    api.patch(f"{POLICIES}/{NAME}", {"spec": {"matchConditions": conditions}}, manager="somebody")
+
+
 @pytest.mark.usefixtures("mended")
 @pytest.mark.parametrize(
-    "break_it", [_delete_binding, _delete_policy, _only_warn, _meant_for_another, _replaced_by_another_text]
+    "break_it",
+    [
+        _delete_binding,
+        _delete_policy,
+        _only_warn,
+        _meant_for_another,
+        _replaced_by_another_text,
+        _narrowed_to_the_canary,
+        _some_kinds_left_out,
+        _some_namespaces_only,
+        _with_a_way_out,
+    ],
 )
 async def test_it_is_missed_when_it_is_gone_or_changed(
     door: ClusterDoor, cluster: Cluster, break_it: Callable[[KubernetesApi], None]
