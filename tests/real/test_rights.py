@@ -8,9 +8,11 @@ from cage import text_of
 from restricted_fleet import Fleet, named, open_fleet, role, rule
 
 from gitops_bot import telemetry
+from gitops_bot.cluster import ClusterDoor
+from gitops_bot.config import ClusterSettings, NetworkSettings
 from gitops_bot.models.changes import Operation
 from gitops_bot.models.reports import ClusterReport, Finding, RowState, Verdict
-from gitops_bot.models.rights import Right
+from gitops_bot.models.rights import Right, ServedKind
 from gitops_bot.sandbox.cluster import Cluster
 
 
@@ -252,3 +254,16 @@ async def test_answers_are_remembered_and_shared(fleet: Fleet) -> None:
 def reviews() -> float:
     value = telemetry.registry.get_sample_value("gitops_bot_access_reviews_total", {"cluster": "production"})
     return value or 0.0
+
+
+async def test_kinds_are_known_to_old_api_servers_too(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before 1.27 each group is asked for itself; it comes to the same."""
+    settings = ClusterSettings(name="production", kubeconfig=cluster.kubeconfig)
+    async with ClusterDoor(settings, NetworkSettings()) as door:
+        new = await door.served_kinds()
+    monkeypatch.setattr("gitops_bot.cluster.access._DISCOVERY", "application/json")
+    async with ClusterDoor(settings, NetworkSettings()) as door:
+        old = await door.served_kinds()
+    assert new == old
+    assert new["apps", "Deployment"] == ServedKind("apps", "Deployment", "deployments", namespaced=True)
+    assert not new["", "Namespace"].namespaced
