@@ -29,7 +29,7 @@ from gitops_bot.views.summary import (
     groups,
     headline,
     hidden_words,
-    remarks,
+    plain_remarks,
     row_sentence,
     row_sign,
     sign,
@@ -78,7 +78,7 @@ def _page_values(report: Report) -> dict[str, Any]:
         "sign": sign(report.verdict, counts),
         "said": headline(report.verdict, counts),
         "where": only,
-        "sentences": [verdict_words(report.verdict, len(report.clusters)), *remarks(counts)],
+        "sentences": [verdict_words(report.verdict, len(report.clusters)), *plain_remarks(counts)],
         "counts": _counts(counts),
         "risks": _risks(report),
         "clusters": [

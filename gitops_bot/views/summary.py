@@ -216,6 +216,11 @@ def remarks(counts: Tally) -> list[str]:
     return said + _left_out_remarks(counts)
 
 
+def plain_remarks(counts: Tally) -> list[str]:
+    """Give the remarks for a place that knows no markup: names there are in code spans, which nothing else is."""
+    return [said.replace("`", "") for said in remarks(counts)]
+
+
 def _unseen_remarks(counts: Tally) -> list[str]:
     """Say what changes without being rendered, or read."""
     said = []

@@ -21,7 +21,7 @@ from gitops_bot.views.summary import (
     groups,
     headline,
     hidden_words,
-    remarks,
+    plain_remarks,
     row_sentence,
     row_sign,
     sign,
@@ -77,7 +77,7 @@ def terminal_report(report: Report, *, full: bool = False) -> RenderableType:
         Text(facts, style="dim"),
         Text(""),
         Text(f"{sign(report.verdict, counts)} {headline(report.verdict, counts)}{only}.", style=style),
-        *(_below(said) for said in (verdict_words(report.verdict, len(report.clusters)), *remarks(counts))),
+        *(_below(said) for said in (verdict_words(report.verdict, len(report.clusters)), *plain_remarks(counts))),
     ]
     parts += _risks(report, full=full)
     found = groups(report)

@@ -67,6 +67,7 @@ def test_terminal_and_page() -> None:
     assert "content not rendered" in text
     assert "podinfo 6.2.0" in text
     assert "± data.password" in text
+    assert "this repository may feed it: flux-system/artifact. gitops-bot check says why." in " ".join(text.split())
     page = html_report(samples.unseen_report())
     assert f'<a href="{PAGE}" rel="noopener noreferrer">where it comes from</a>' in page
     assert "flux-system/artifact: it is fed by OCIRepository flux-system/fleet" in page
