@@ -15,6 +15,8 @@ from gitops_bot.models.tree import Tree
 # Seconds beyond flux's own deadline after which the runner counts as dead. A job may be two runs.
 _GRACE = 30.0
 _RUNS_OF_A_JOB = 2
+# Looks side by side: their reads queue in the runner, and who waits for one must not wait for all.
+_LOOKS = 4
 _LAST_WORDS_SECONDS = 2.0
 
 
@@ -45,6 +47,7 @@ class Session:
         self._channel = channel
         self._slots = slots
         self._share = asyncio.Semaphore(share)
+        self._looks = asyncio.Semaphore(_LOOKS)
         self._patience = limits.seconds * _RUNS_OF_A_JOB + _GRACE
         self._waiting: dict[int, asyncio.Future[protocol.Answer | protocol.Sight]] = {}
         self._numbers = 0
@@ -94,7 +97,8 @@ class Session:
         """
         references = list(wanted)
         objects = tuple((wanted[reference], reference) for reference in references)
-        seen = await self._ask(lambda number: protocol.Look(number, kustomization, objects))
+        async with self._looks:
+            seen = await self._ask(lambda number: protocol.Look(number, kustomization, objects))
         if not isinstance(seen, protocol.Sight):
             raise RunnerError("The runner answered with something else than was asked for.")
         found = {references[place]: value for place, value in seen.found.items()}
