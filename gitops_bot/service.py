@@ -321,7 +321,7 @@ async def _check_sockets(slack: SlackDoor) -> Check:
 def settings_digest(settings: Settings) -> str:
     """Digest of the settings that decide what a report says, not of those that decide how it is made."""
     told = {
-        "clusters": [cluster.name for cluster in settings.clusters],
+        "clusters": [[cluster.name, cluster.default_service_account] for cluster in settings.clusters],
         "people": bool(settings.people or settings.people_file or settings.decisions.people_from_saml),
         "noise": settings.noise.model_dump(),
         "artifacts": [told.model_dump() for told in settings.watch.artifacts],

@@ -11,7 +11,7 @@ from gitops_bot.models.kustomizations import Kustomization, ObjectReference
 from gitops_bot.models.reports import Finding, Severity
 from gitops_bot.models.rights import Right
 from gitops_bot.rules.consequences import substitutes_from
-from gitops_bot.rules.rights import Kinds, Need, escalations, right_on
+from gitops_bot.rules.rights import VERBS, Kinds, Need, escalations, right_on
 
 # Codes of the findings that refuse a Kustomization for the sake of other tenants.
 CODES = frozenset({"tenant-may-not", "tenant-not-checked"})
@@ -73,16 +73,19 @@ def tenant_needs(
 
 def tenant_finding(account: str, needs: Iterable[Need], lacks: Collection[Right]) -> Finding | None:
     """Say what an account may not do, by verb, kind and namespace: never a name or a value that lives."""
-    denied = dict.fromkeys(
-        _words(need.right.verb, need.object) for need in needs if need.object is not None and need.right in lacks
-    )
+    denied: dict[str, list[str]] = {}
+    for need in needs:
+        if need.object is not None and need.right in lacks:
+            verbs = denied.setdefault(_place(need.object), [])
+            verbs += [need.right.verb] if need.right.verb not in verbs else []
     if not denied:
         return None
-    shown = [*list(denied)[:_SHOWN], *([f"{len(denied) - _SHOWN} more"] if len(denied) > _SHOWN else [])]
+    words = [f"{', '.join(sorted(verbs, key=VERBS.index))} {place}" for place, verbs in denied.items()]
+    shown = [*words[:_SHOWN], *([f"{len(words) - _SHOWN} more"] if len(words) > _SHOWN else [])]
     return Finding(
         "tenant-may-not",
         Severity.WARNING,
-        f"Not compared: the ServiceAccount {account}, which applies it, may not {', '.join(shown)}.",
+        f"Not compared: the ServiceAccount {account}, which applies it, may not {'; nor '.join(shown)}.",
         "Flux would be refused too. Take the objects out of this Kustomization, or give its account the right.",
         incomplete=True,
     )
@@ -111,5 +114,5 @@ def not_asked_finding(account: str, detail: str) -> Finding:
     )
 
 
-def _words(verb: str, reference: ObjectReference) -> str:
-    return f"{verb} {reference.kind}{f' in {reference.namespace}' if reference.namespace else ''}"
+def _place(reference: ObjectReference) -> str:
+    return f"{reference.kind}{f' in {reference.namespace}' if reference.namespace else ''}"

@@ -181,7 +181,7 @@ async def test_a_tenant_learns_nothing_of_what_it_may_not_read(tenant: Fleet) ->
     assert (row.state, row.changes, row.contents) == (RowState.NOT_ANALYSED, (), ())
     found = finding(report, "tenant-may-not")
     assert f"{tenant.namespace}/tenant" in found.message
-    assert f"get ServiceAccount in {tenant.namespace}" in found.message
+    assert f"get, patch, create ServiceAccount in {tenant.namespace}; nor" in found.message
     assert "canary" not in repr(report)
     assert found.lacks == ()
 

@@ -307,7 +307,7 @@ def test_a_tenant_is_told_verb_and_kind_and_no_more() -> None:
     finding = tenant_finding("apps/tenant", needs, {need.right for need in needs})
     assert finding is not None
     assert "apps/tenant" in finding.message
-    assert "get Secret in kube-system" in finding.message
+    assert "may not get, patch, create Secret in kube-system." in finding.message
     assert "bootstrap-token" not in repr(finding)
     assert "canary" not in repr(finding)
     assert finding.lacks == ()
