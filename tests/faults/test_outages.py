@@ -69,7 +69,9 @@ class Scene:
         """Wait until the one message about a pull request says some words."""
 
         async def is_told() -> bool:
-            return any(message.says(*words) for message in await self.observer.messages_about(number))
+            messages = await self.observer.messages_about(number)
+            # One that only counts, and one that tells of a failure, has no buttons yet.
+            return any(message.says(*words) and message.buttons for message in messages)
 
         await eventually(is_told, f"#{number} says {words}", 90)
         messages = [found for found in await self.observer.messages_about(number) if "open already" not in found.text]
