@@ -108,6 +108,16 @@ class GitHubSettings(_Section):
         more = (partial(_read_secret, "github.more_token", None, file) for file in self.more_token_files)
         return [self.read_token, *more]
 
+    # A GitHub App's (or OAuth App's) client id with the device flow switched on: people may type /link in Slack,
+    # and what they approve there is then a review of their own.
+    oauth_client_id: str = ""
+    # A file with 32 characters or more: what people's tokens are encrypted with in the database.
+    oauth_key_file: Path | None = None
+
+    def read_oauth_key(self) -> str:
+        """Give the key of people's tokens, read anew each time."""
+        return _read_secret("github.oauth_key", None, self.oauth_key_file)
+
     def read_token(self) -> str:
         """Give the token; SettingsError names what is missing."""
         return _read_secret("github.token", self.token, self.token_file)

@@ -26,6 +26,7 @@ from gitops_bot.models.pull_requests import (
     Review,
     ReviewRules,
 )
+from gitops_bot.models.records import LinkedAccount
 from gitops_bot.models.statuses import CommitStatus, StatusState
 from gitops_bot.rules.statuses import QUEUE_PREFIX
 
@@ -258,9 +259,11 @@ class GitHubDoor:
         except NotThere:
             return None
 
-    async def find_review(self, repository: Repository, number: int, marker: str, state: str) -> Review | None:
-        """Our own review in a state (APPROVED, CHANGES_REQUESTED) whose body contains ``marker``; the newest wins."""
-        _, own_id = await self._who_we_are()
+    async def find_review(
+        self, repository: Repository, number: int, marker: str, state: str, *, account: LinkedAccount | None = None
+    ) -> Review | None:
+        """Our own (or that account's) review in a state whose body contains ``marker``; the newest wins."""
+        own_id = account.user_id if account else (await self._who_we_are())[1]
         path = f"{_path(repository)}/pulls/{number}/reviews?per_page=100"
         subject = f"The reviews of {repository}#{number}"
         ours = [
@@ -270,11 +273,14 @@ class GitHubDoor:
         ]
         return next((review for review in reversed(ours) if review.state == state), None)
 
-    async def approve(self, repository: Repository, number: int, commit: str, body: str) -> Review:
-        """Approve exactly this commit, once. GitHubRejected carries GitHub's words (own pull request, …)."""
+    async def approve(
+        self, repository: Repository, number: int, commit: str, body: str, *, account: LinkedAccount | None = None
+    ) -> Review:
+        """Approve exactly this commit, once, as ourselves or as that account. GitHubRejected has GitHub's words."""
         path = f"{_path(repository)}/pulls/{number}/reviews"
         content = {"event": "APPROVE", "commit_id": commit, "body": body}
-        return await self._writer.write("POST", path, content, answers.review, f"The approval of {repository}#{number}")
+        subject = f"The approval of {repository}#{number}"
+        return await self._writer.write("POST", path, content, answers.review, subject, token=_token_of(account))
 
     async def request_changes(self, repository: Repository, number: int, commit: str, body: str) -> Review:
         """Ask for changes of exactly this commit, once. GitHubRejected carries GitHub's words."""
@@ -294,18 +300,24 @@ class GitHubDoor:
             "PUT", path, content, answers.merge_commit, f"The merge of {repository}#{number}"
         )
 
-    async def dismiss(self, repository: Repository, number: int, review_id: int, message: str) -> None:
-        """Withdraw an approval of ours."""
+    async def dismiss(
+        self, repository: Repository, number: int, review_id: int, message: str, *, account: LinkedAccount | None = None
+    ) -> None:
+        """Withdraw an approval of ours, or of that account."""
         path = f"{_path(repository)}/pulls/{number}/reviews/{review_id}/dismissals"
         content = {"message": message, "event": "DISMISS"}
         subject = f"The withdrawal of the approval of {repository}#{number}"
-        await self._writer.write("PUT", path, content, answers.review, subject)
+        await self._writer.write("PUT", path, content, answers.review, subject, token=_token_of(account))
 
     async def review_decision(self, repository: Repository, number: int) -> str:
         """GraphQL's ``reviewDecision``: APPROVED, REVIEW_REQUIRED, CHANGES_REQUESTED; "" when no rule asks for one."""
         variables = {"owner": repository.owner, "name": repository.name, "number": number}
         subject = f"What GitHub makes of the reviews of {repository}#{number}"
         return await self._reader.graphql(_REVIEW_DECISION, variables, answers.review_decision, subject)
+
+
+def _token_of(account: LinkedAccount | None) -> str:
+    return account.token if account else ""
 
 
 def _path(repository: Repository) -> str:

@@ -13,9 +13,9 @@ from requests.adapters import HTTPAdapter
 
 import gitops_bot
 from gitops_bot import telemetry
-from gitops_bot.errors import GitHubRateLimited
+from gitops_bot.errors import GitHubRateLimited, GitHubRefused
 from gitops_bot.github.answers import read
-from gitops_bot.github.credentials import Credential, Credentials, owner_in
+from gitops_bot.github.credentials import Credential, Credentials, credential_of, owner_in
 from gitops_bot.github.limits import RateLimits
 from gitops_bot.github.translation import PYGITHUB_ERRORS, TokenRefused, broken, refusal, words_of
 
@@ -79,19 +79,29 @@ class Writer:
             self._requester.close()
 
     async def write(
-        self, verb: str, path: str, content: Mapping[str, Any], reading: Callable[[Any], Kind], subject: str
+        self,
+        verb: str,
+        path: str,
+        content: Mapping[str, Any],
+        reading: Callable[[Any], Kind],
+        subject: str,
+        *,
+        token: str = "",
     ) -> Kind:
         """Send one write and read GitHub's answer. GitHubUnavailable: it may or may not have happened.
 
-        A cancelled caller does not cancel it: the next write begins only when this one is over.
+        ``token``: of the person whose write it is; "" for our own. A cancelled caller does not cancel it:
+        the next write begins only when this one is over.
         """
-        task = asyncio.create_task(self._write(verb, path, content, subject), name=f"write to GitHub: {subject}")
+        task = asyncio.create_task(self._write(verb, path, content, subject, token), name=f"write to GitHub: {subject}")
         # When the caller is gone, nobody else asks how it ended.
         task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         return read(await asyncio.shield(task), reading, subject)
 
-    async def _write(self, verb: str, path: str, content: Mapping[str, Any], subject: str) -> Any:
+    async def _write(self, verb: str, path: str, content: Mapping[str, Any], subject: str, token: str) -> Any:
         async with self._alone:
+            if token:
+                return await self._write_as_person(token, verb, path, content, subject)
             credential = await self._credentials.for_writing(owner_in(path))
             try:
                 return await self._write_as(credential, verb, path, content, subject)
@@ -101,6 +111,15 @@ class Writer:
                 if another is None:
                     raise
                 return await self._write_as(another, verb, path, content, subject)
+
+    async def _write_as_person(
+        self, token: str, verb: str, path: str, content: Mapping[str, Any], subject: str
+    ) -> Any:
+        try:
+            return await self._write_as(credential_of(token), verb, path, content, subject)
+        except TokenRefused as error:
+            words = "GitHub does not take the account that you linked any more: type /link again, or /link off."
+            raise GitHubRefused(f"{subject}: {words}") from error
 
     async def _write_as(
         self, credential: Credential, verb: str, path: str, content: Mapping[str, Any], subject: str

@@ -48,7 +48,7 @@ async def act_on_report(doors: Doors, click: Click, action: Action, stored: Stor
 
 async def _refused(doors: Doors, click: Click, action: Action, stored: StoredReport, judged: Judgement) -> str:
     refusal = judged.refusal
-    if action is Action.APPROVE and await withdraw_begun_approval(doors, stored):
+    if action is Action.APPROVE and await withdraw_begun_approval(doors, click.user, stored):
         refusal += " An approval that was under way has been withdrawn."
     await write_down(doors, click, judged.person, stored, "refused", refusal)
     await whisper(doors, click, refusal)

@@ -1,5 +1,6 @@
 """A button was pressed: it is stored and acknowledged already; now do it, once, or say why not."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from functools import partial
 
@@ -15,6 +16,7 @@ from gitops_bot.errors import (
 from gitops_bot.journeys.act_on_report import act_on_report
 from gitops_bot.journeys.approve_commit import withdraw_begun_approval
 from gitops_bot.journeys.ask_in_dialog import ask_in_dialog, needs_dialog
+from gitops_bot.journeys.link_account import link_account
 from gitops_bot.journeys.look_on_request import NotLookedYetError, look_on_request
 from gitops_bot.journeys.ports import Doors
 from gitops_bot.journeys.tell_pull_request import tell_newest_report
@@ -29,6 +31,12 @@ log = telemetry.logger(__name__)
 _TRANSIENT = (GitHubUnavailable, GitHubRateLimited, SlackUnavailable, SlackRateLimited, StoreError, NotLookedYetError)
 # After that the person has moved on: what they wanted then is not carried out behind their back.
 _OLDEST = timedelta(minutes=15)
+
+# What is about no report.
+_WITHOUT_REPORT: Mapping[str, Callable[[Doors, Click], Awaitable[str]]] = {
+    Action.LOOK: look_on_request,
+    Action.LINK: link_account,
+}
 
 
 async def receive_click(doors: Doors, click: Click) -> None:
@@ -47,14 +55,16 @@ async def _tell_of_room(doors: Doors, click: Click) -> None:
 async def carry_out_waiting_clicks(doors: Doors) -> None:
     """Take up what a stop or an outage left undone."""
     for stored in await doors.store.waiting_clicks():
-        if _queue_key(stored.click) not in doors.clicks.busy_keys | doors.queue.busy_keys:
+        if _queue_key(stored.click) not in doors.clicks.busy_keys | doors.queue.busy_keys | doors.linking.busy_keys:
             _enqueue(doors, stored)
 
 
 def _enqueue(doors: Doors, stored: StoredClick) -> None:
     """Carry a click out as soon as there is room."""
     # A look is a review: it takes its place among them, one per pull request at a time.
-    queue = doors.queue if stored.click.action == Action.LOOK else doors.clicks
+    # Whoever links an account takes minutes: no other click waits for that.
+    queues = {str(Action.LOOK): doors.queue, str(Action.LINK): doors.linking}
+    queue = queues.get(stored.click.action, doors.clicks)
     queue.put(_queue_key(stored.click), partial(carry_out_click, doors, stored))
 
 
@@ -98,8 +108,8 @@ async def _carry_out(doors: Doors, stored: StoredClick) -> str:
         return "done"
     if doors.clock() - stored.received_at > _OLDEST:
         return await _too_late(doors, stored)
-    if click.action == Action.LOOK:
-        return await look_on_request(doors, click)
+    if click.action in _WITHOUT_REPORT:
+        return await _WITHOUT_REPORT[click.action](doors, click)
     report = await doors.store.report(click.value.partition(" ")[0])
     if report is None or click.action not in ON_A_REPORT:
         await whisper(doors, click, "This button belongs to a report that is not kept any more. Nothing was done.")
@@ -124,7 +134,7 @@ async def _too_late(doors: Doors, stored: StoredClick) -> str:
     report = await doors.store.report(click.value) if click.action == Action.APPROVE else None
     if report is not None:
         async with doors.one_at_a_time.alone(f"act on {report.report.pull_request.key}"):
-            if await withdraw_begun_approval(doors, report):
+            if await withdraw_begun_approval(doors, click.user, report):
                 words += " An approval that was under way has been withdrawn."
     await whisper(doors, click, words)
     return "refused: too late"

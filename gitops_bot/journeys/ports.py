@@ -30,7 +30,15 @@ from gitops_bot.models.pull_requests import (
     Review,
     ReviewRules,
 )
-from gitops_bot.models.records import Decision, Effect, PullRequestRecord, StoredClick, StoredReport
+from gitops_bot.models.records import (
+    Decision,
+    DeviceCode,
+    Effect,
+    LinkedAccount,
+    PullRequestRecord,
+    StoredClick,
+    StoredReport,
+)
 from gitops_bot.models.rights import Granted, Right, ServedKind
 from gitops_bot.models.statuses import CommitStatus
 from gitops_bot.models.tree import Merge, Tree
@@ -106,8 +114,10 @@ class GitHub(Protocol):
         """One review as it is now; None when there is none."""
         ...
 
-    async def find_review(self, repository: Repository, number: int, marker: str, state: str) -> Review | None:
-        """Our own review in a state (APPROVED, CHANGES_REQUESTED) whose body contains ``marker``."""
+    async def find_review(
+        self, repository: Repository, number: int, marker: str, state: str, *, account: LinkedAccount | None = None
+    ) -> Review | None:
+        """Our own (or that account's) review in a state (APPROVED, …) whose body contains ``marker``."""
         ...
 
     async def request_changes(self, repository: Repository, number: int, commit: str, body: str) -> Review:
@@ -118,12 +128,16 @@ class GitHub(Protocol):
         """Merge while ``head`` is the head, once; gives the merge commit. GitHubRejected carries GitHub's words."""
         ...
 
-    async def approve(self, repository: Repository, number: int, commit: str, body: str) -> Review:
-        """Approve exactly this commit, once. GitHubRejected carries GitHub's words (own pull request, …)."""
+    async def approve(
+        self, repository: Repository, number: int, commit: str, body: str, *, account: LinkedAccount | None = None
+    ) -> Review:
+        """Approve exactly this commit, once, as ourselves or as that account. GitHubRejected has GitHub's words."""
         ...
 
-    async def dismiss(self, repository: Repository, number: int, review_id: int, message: str) -> None:
-        """Withdraw an approval of ours."""
+    async def dismiss(
+        self, repository: Repository, number: int, review_id: int, message: str, *, account: LinkedAccount | None = None
+    ) -> None:
+        """Withdraw an approval of ours, or of that account."""
         ...
 
     async def review_decision(self, repository: Repository, number: int) -> str:
@@ -415,6 +429,38 @@ class Store(Protocol):
         ...
 
 
+class Links(Protocol):
+    """store/: accounts that people linked."""
+
+    async def of(self, slack_user: str) -> LinkedAccount | None:
+        """The account that a person linked; None when there is none."""
+        ...
+
+    async def save(self, slack_user: str, account: LinkedAccount) -> None:
+        """Keep an account, in place of an earlier one."""
+        ...
+
+    async def forget(self, slack_user: str) -> bool:
+        """Delete it; whether there was one."""
+        ...
+
+
+class DeviceFlow(Protocol):
+    """github/: lets a person prove who they are, without an address that GitHub could call."""
+
+    async def start(self) -> DeviceCode:
+        """Ask GitHub for a code that a person types in there."""
+        ...
+
+    async def token(self, code: DeviceCode) -> str:
+        """Give the person's token; "" as long as they have not typed the code in."""
+        ...
+
+    async def account(self, token: str) -> LinkedAccount:
+        """Ask whose token it is."""
+        ...
+
+
 class Queue(Protocol):
     """queue/: one piece of work per key at a time, the newest wins."""
 
@@ -465,6 +511,11 @@ class Doors(Eyes):
     queue: Queue
     # For what people press: it does not wait behind the reviews.
     clicks: Queue
+    # For people who link an account, which takes minutes.
+    linking: Queue
+    # None: linking is not set up.
+    links: Links | None
+    device_flow: DeviceFlow | None
     patience: Patience
     one_at_a_time: OneAtATime
     watch: WatchSettings

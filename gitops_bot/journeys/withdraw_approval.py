@@ -9,8 +9,9 @@ from gitops_bot import telemetry
 from gitops_bot.errors import GitHubError, GitHubRateLimited, GitHubRefused, GitHubRejected, GitopsBotError
 from gitops_bot.journeys.ports import Doors
 from gitops_bot.journeys.tell_pull_request import tell_newest_report
+from gitops_bot.journeys.who_is import account_of
 from gitops_bot.models.pull_requests import PullRequest, Review
-from gitops_bot.models.records import Decision, Effect, EffectState, StoredReport
+from gitops_bot.models.records import Decision, Effect, EffectState, LinkedAccount, StoredReport
 from gitops_bot.rules.decisions import Action, Person
 
 log = telemetry.logger(__name__)
@@ -19,8 +20,16 @@ log = telemetry.logger(__name__)
 _STANDING = "standing approval"
 
 
-async def remember_standing(doors: Doors, person: Person, stored: StoredReport, review: Review) -> None:
-    """Remember an approval of ours that stands, and for what."""
+def approval_target(doors: Doors, stored: StoredReport, account: LinkedAccount | None) -> str:
+    """The name of an approval: one per bot, pull request, commit and account that it is written as."""
+    pull = stored.report.pull_request
+    return f"{doors.identity}|{pull.key}@{pull.head_sha}" + (f"|{account.login.lower()}" if account else "")
+
+
+async def remember_standing(
+    doors: Doors, person: Person, stored: StoredReport, review: Review, account: LinkedAccount | None
+) -> None:
+    """Remember an approval that stands, and for what."""
     pull = stored.report.pull_request
     remote = {
         "pull_request": pull.key,
@@ -29,19 +38,18 @@ async def remember_standing(doors: Doors, person: Person, stored: StoredReport, 
         "review": str(review.review_id),
         "report": stored.report_id,
         "login": person.github_login,
+        # Whose own review it is; "" for ours.
+        "slack_user": person.slack_user if account else "",
     }
-    effect = Effect(_STANDING, _target(doors, stored), stored.report.digest, EffectState.DONE, remote)
-    await doors.store.save_effect(effect, doors.clock())
+    target = approval_target(doors, stored, account)
+    await doors.store.save_effect(
+        Effect(_STANDING, target, stored.report.digest, EffectState.DONE, remote), doors.clock()
+    )
 
 
-async def forget_standing(doors: Doors, stored: StoredReport) -> None:
+async def forget_standing(doors: Doors, target: str) -> None:
     """It has been taken back."""
-    await doors.store.forget_effect(_STANDING, _target(doors, stored))
-
-
-def _target(doors: Doors, stored: StoredReport) -> str:
-    pull = stored.report.pull_request
-    return f"{doors.identity}|{pull.key}@{pull.head_sha}"
+    await doors.store.forget_effect(_STANDING, target)
 
 
 async def withdraw_outdated_approvals(doors: Doors) -> None:
@@ -96,13 +104,10 @@ async def _dismiss(doors: Doors, standing: Effect, pull: PullRequest) -> tuple[s
     """Dismiss the review; gives "done" or "failed", and why in words."""
     commit = standing.remote["commit"]
     moved = f"the head is {pull.head_sha[:7]} now" if pull.head_sha != commit else f"it goes to {pull.base_ref} now"
+    account = await account_of(doors, standing.remote.get("slack_user", ""))
+    words = f"This approval was for {commit}; {moved}."
     try:
-        await doors.github.dismiss(
-            pull.repository,
-            pull.number,
-            int(standing.remote["review"]),
-            f"This approval was for {commit}; {moved}.",
-        )
+        await doors.github.dismiss(pull.repository, pull.number, int(standing.remote["review"]), words, account=account)
     except (GitHubRefused, GitHubRejected) as error:
         # Dismissed by somebody already, or a rule of the branch keeps us from it: waiting mends neither.
         return await _already_gone(doors, standing, pull, error)

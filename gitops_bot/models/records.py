@@ -82,6 +82,27 @@ class StoredClick:
 
 
 @dataclass(frozen=True)
+class DeviceCode:
+    """What GitHub gives to somebody who wants to link an account. ``secret`` is ours, ``user_code`` is typed in."""
+
+    secret: str = field(repr=False)
+    user_code: str
+    address: str
+    # Seconds between two questions, and for which the code is good.
+    interval: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class LinkedAccount:
+    """A GitHub account that a person linked: reviews are written as it."""
+
+    login: str
+    user_id: int
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Decision:
     """Who did what to which commit, and what came of it."""
 

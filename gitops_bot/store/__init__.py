@@ -4,6 +4,7 @@ SQLite in WAL mode by default, PostgreSQL by URL. ``open_store`` brings the sche
 """
 
 from gitops_bot.store.database import open_store
+from gitops_bot.store.linked_accounts import LinkedAccounts
 from gitops_bot.store.store import Store
 
-__all__ = ["Store", "open_store"]
+__all__ = ["LinkedAccounts", "Store", "open_store"]

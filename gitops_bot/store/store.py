@@ -100,6 +100,11 @@ class Store:
         """Keep a JSON object over a restart."""
         await self._put(tables.keepsakes, {"name": name, "content": dict(content)})
 
+    async def drop(self, name: str) -> None:
+        """Keep it no longer."""
+        async with self._transaction() as connection:
+            await connection.execute(delete(tables.keepsakes).where(tables.keepsakes.c.name == name))
+
     # Pull requests
 
     async def pull_request(self, key: str) -> PullRequestRecord | None:

@@ -178,7 +178,9 @@ class ClickWorld:
 
 
 @asynccontextmanager
-async def click_world(folder: Path, more_settings: str = "", *, private: bool = True) -> AsyncIterator[ClickWorld]:
+async def click_world(
+    folder: Path, more_settings: str = "", *, private: bool = True, github_settings: str = ""
+) -> AsyncIterator[ClickWorld]:
     """Give a running service. author, reviewer, admin, stranger are on GitHub and in Slack, and mapped."""
     github = GitHubWorld(folder, private=private)
     await github.start()
@@ -193,7 +195,7 @@ async def click_world(folder: Path, more_settings: str = "", *, private: bool = 
             settings.write_text(
                 f"clusters: [{{name: production, kubeconfig: {folder / 'kubeconfig'}}}]\n"
                 f"github: {{api_url: '{github.standin.api_url}', html_url: '{github.standin.html_url}', "
-                f"token_file: {_secret(folder, 'github-token', github.tokens['bot'])}}}\n"
+                f"token_file: {_secret(folder, 'github-token', github.tokens['bot'])}, {github_settings}}}\n"
                 f"slack: {{api_url: '{slack.api_url}', channel: {channel}, "
                 f"bot_token_file: {_secret(folder, 'bot-token', slack.bot_token)}, "
                 f"app_token_file: {_secret(folder, 'app-token', slack.app_token)}}}\n"

@@ -18,6 +18,7 @@ from gitops_bot.sandbox.github.calls import Answer, Call, parse
 from gitops_bot.sandbox.github.exchanges import Exchanges
 from gitops_bot.sandbox.github.faults import Fault, Faults, carry_out
 from gitops_bot.sandbox.github.limits import Limits, primary_limit
+from gitops_bot.sandbox.github.moments import Moments
 from gitops_bot.sandbox.github.records import App, Token, now
 from gitops_bot.sandbox.github.refusals import Refusal, bad_credentials
 from gitops_bot.sandbox.github.state import State
@@ -75,6 +76,7 @@ class Front:
         self._faults = faults
         self._exchanges = exchanges
         self.requests: deque[dict[str, Any]] = deque(maxlen=_REMEMBERED)
+        self.moments = Moments()
 
     def route(self, endpoint: Endpoint, prefix: str = API) -> web.RouteDef:
         """Give the route of an endpoint."""
@@ -132,6 +134,7 @@ class Front:
             if broken is not None:
                 entry["status"] = broken.status
                 return broken
+        await self.moments.come("before", request.method, path)
         answer = await self._answer(request, endpoint, raw, who=who, wrong=wrong)
         response = self._respond(request, endpoint, answer, who.token)
         entry["status"] = response.status
@@ -149,6 +152,7 @@ class Front:
             version=response.headers["X-GitHub-Api-Version-Selected"],
             body=json.loads(response.body) if isinstance(response.body, bytes) and response.body else None,
         )
+        await self.moments.come("after", request.method, path)
         if fault is not None and needs_answer:
             broken = await carry_out(fault, request, response.body if isinstance(response.body, bytes) else b"")
             if broken is not None:

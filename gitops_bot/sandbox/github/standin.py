@@ -6,6 +6,7 @@ from typing import Any
 from aiohttp import web
 
 from gitops_bot.sandbox.github.control import Control, explain
+from gitops_bot.sandbox.github.device_flow import DeviceFlows
 from gitops_bot.sandbox.github.exchanges import Exchanges
 from gitops_bot.sandbox.github.faults import Faults
 from gitops_bot.sandbox.github.front import API, Endpoint, Front
@@ -42,6 +43,7 @@ class GitHubStandIn:
         self._port = port
         self._runner: web.AppRunner | None = None
         self.state = State(state_folder)
+        self.device_flows = DeviceFlows(self.state)
         self.syncing = Syncing(self.state)
         self.limits = Limits()
         self.faults = Faults()
@@ -150,6 +152,7 @@ class GitHubStandIn:
                 web.route("*", f"{API}/{{path:.*}}", self.front.unknown),
                 *Control(self.state, front=self.front, limits=self.limits, faults=self.faults).routes(),
                 *GitOverHttp(self.state, self.syncing, front=self.front, limits=self.limits).routes(),
+                *self.device_flows.routes(),
                 *Pages(self.state, self.syncing, self._extents).routes(),
             ]
         )
