@@ -20,6 +20,8 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 
 from gitops_bot.models.checks import Check, CheckState
+from gitops_bot.models.kustomizations import KustomizationId, ObjectReference
+from gitops_bot.models.outcomes import Difference, Outcome, OutcomeState
 from gitops_bot.models.records import Decision
 from gitops_bot.models.reports import Report
 from gitops_bot.models.statuses import StatusState
@@ -29,8 +31,10 @@ from gitops_bot.views import (
     commit_status,
     github_comment,
     html_report,
+    outcomes,
     slack_actions,
     slack_dialogs,
+    slack_digest,
     slack_message,
     terminal,
     terminal_checks,
@@ -81,6 +85,16 @@ def deed(text: str, action: Action) -> Decision:
     return Decision("a/b#1", action, "done", text, text, text, "r", "c", datetime.now(UTC), text)
 
 
+def outcomes_of(text: str) -> list[Outcome]:
+    """What became of a merge, with one text in every place that is not ours."""
+    place, now = KustomizationId("production", text, text), datetime.now(UTC)
+    wrong = (Difference(ObjectReference("ConfigMap", text, text), text),)
+    return [
+        Outcome("a/b#1", place, text, state, now, text, now, text, 3, compared=True, differences=wrong)
+        for state in OutcomeState
+    ]
+
+
 SLACK: dict[str, Callable[[str], Any]] = {
     "slack_message.review_message": lambda text: slack_message.review_message(
         hostile(text), key="k", report_id="r", actions=tuple(Action), decisions=[deed(text, one) for one in Action]
@@ -95,6 +109,10 @@ SLACK: dict[str, Callable[[str], Any]] = {
     "slack_message.open_pull_requests_message": lambda text: slack_message.open_pull_requests_message(
         hostile(text).pull_request.repository, [hostile(text).pull_request], key="k"
     ),
+    "slack_digest.digest_message": lambda text: slack_digest.digest_message(
+        [hostile(text)], datetime.now(UTC), key="k"
+    ),
+    "outcomes.outcome_blocks": lambda text: outcomes.outcome_blocks(outcomes_of(text)),
     "slack_actions.buttons": lambda text: slack_actions.buttons(hostile(text), "r", tuple(Action)),
     "slack_actions.view_button": lambda text: slack_actions.view_button(
         replace(hostile(text).pull_request, html_url=f"https://github.com/{text}")
@@ -128,6 +146,7 @@ ONE_LINE: dict[str, Callable[[str], str]] = {
 TERMINAL: dict[str, Callable[[str], Any]] = {
     "terminal.terminal_report": lambda text: terminal.terminal_report(hostile(text), full=True),
     "terminal.progress_line": lambda text: terminal.progress_line(1, 2, text),
+    "outcomes.accuracy": lambda text: outcomes.accuracy(outcomes_of(text)),
     "terminal_checks.check_line": lambda text: terminal_checks.check_line(Check(text, CheckState.BAD, text, text)),
     "terminal_checks.summary_line": lambda _text: terminal_checks.summary_line([CheckState.BAD]),
     "terminal_object.object_report": lambda text: terminal_object.object_report(
@@ -156,6 +175,10 @@ PREPARING = {
 }
 # Parts of fed modules that give no text of their own.
 PARTS = {
+    "outcomes.share",
+    # Its caller fills words of the administrator with what it escapes itself.
+    "slack_message.command_message",
+    "slack_actions.extra_row",
     "terminal.coloured",
     "terminal.finding_text",
     "terminal_object.objects_named",
