@@ -21,7 +21,7 @@ LINE_BYTES = 128 << 20
 
 @dataclass(frozen=True)
 class Limits:
-    """What one run of flux may use; the kernel enforces all but the first two."""
+    """What one run of flux may use; the kernel enforces all but the first two and the last."""
 
     seconds: float = 120.0
     # Bytes that flux may print on one stream.
@@ -31,6 +31,8 @@ class Limits:
     cpu_seconds: int = 120
     file_bytes: int = 256 << 20
     open_files: int = 256
+    # Objects that a render may have. Flux keeps the list of them in one object, which the API server bounds at 1.5 MB.
+    objects: int = 5000
 
 
 @dataclass(frozen=True)

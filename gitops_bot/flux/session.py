@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from gitops_bot import telemetry
 from gitops_bot.errors import RunnerError
 from gitops_bot.flux import protocol
-from gitops_bot.models.changes import FluxOutcome
+from gitops_bot.models.changes import FluxOutcome, OutcomeStatus
 from gitops_bot.models.kustomizations import Kustomization, ObjectReference
 from gitops_bot.models.tree import Tree
 
@@ -18,6 +18,9 @@ _RUNS_OF_A_JOB = 2
 # Looks side by side: their reads queue in the runner, and who waits for one must not wait for all.
 _LOOKS = 4
 _LAST_WORDS_SECONDS = 2.0
+# Bytes of an ordinary outcome, and how many times the bound of one run all larger ones together may have.
+_LARGE = 1 << 20
+_MOST_LARGE = 3
 
 
 class Channel(Protocol):
@@ -47,6 +50,8 @@ class Session:
         self._channel = channel
         self._slots = slots
         self._share = asyncio.Semaphore(share)
+        self._output_bytes = limits.output_bytes
+        self._large_bytes = 0
         self._looks = asyncio.Semaphore(_LOOKS)
         self._patience = limits.seconds * _RUNS_OF_A_JOB + _GRACE
         self._waiting: dict[int, asyncio.Future[protocol.Answer | protocol.Sight]] = {}
@@ -113,7 +118,21 @@ class Session:
         if not isinstance(answer, protocol.Answer):
             raise RunnerError("The runner answered with something else than was asked for.")
         telemetry.flux_seconds.labels(operation).observe(answer.outcome.seconds)
-        return answer.outcome
+        return self._within_measure(answer.outcome)
+
+    def _within_measure(self, outcome: FluxOutcome) -> FluxOutcome:
+        """Give an outcome; one that is large only while all the large ones of this session can be borne."""
+        if len(outcome.text) <= _LARGE:
+            return outcome
+        self._large_bytes += len(outcome.text)
+        if self._large_bytes <= _MOST_LARGE * self._output_bytes:
+            return outcome
+        return FluxOutcome(
+            OutcomeStatus.REFUSED,
+            message="Not looked at: all that this pull request is about renders to more than can be held at once "
+            "(flux.output_bytes).",
+            seconds=outcome.seconds,
+        )
 
     async def _ask(self, message: Callable[[int], protocol.Job | protocol.Look]) -> protocol.Answer | protocol.Sight:
         """Send a job under a new number and wait for what comes back."""

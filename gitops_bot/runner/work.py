@@ -139,6 +139,9 @@ class Workshop:
         outcome = command.read_outcome(job.operation, ended, self._opening.limits)
         if outcome.status is OutcomeStatus.REFUSED:
             self._killed.add(job.kustomization.id)
+        most = self._opening.limits.objects
+        if job.operation == "build" and outcome.text.count("\n---\n") > most:
+            raise _RefusedError(f"It renders more than {most} objects: too many to be looked at.")
         return self._redacted(prepared, replace(outcome, notes=variables.notes))
 
     async def _prepare(self, job: Job) -> _Prepared:

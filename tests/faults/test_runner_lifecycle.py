@@ -20,7 +20,7 @@ from waiting import until
 from gitops_bot.config import FluxSettings
 from gitops_bot.errors import RunnerError
 from gitops_bot.flux import FluxDoor, protocol
-from gitops_bot.flux.child_runner import ChildChannel
+from gitops_bot.flux.child_runner import ChildChannel, child_runner
 from gitops_bot.flux.session import Session
 from gitops_bot.models.changes import OutcomeStatus
 from gitops_bot.models.kustomizations import ClusterCredentials, Kustomization, KustomizationId
@@ -279,6 +279,40 @@ async def test_one_session_leaves_slots_to_the_others(silence: str, temporary: P
         assert len(flux_in(temporary)) == 2
         assert not any(task.done() for task in waiting)
     await asyncio.gather(*waiting, return_exceptions=True)
+
+
+def config_maps(count: int, size: int) -> bytes:
+    one = "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c{}, namespace: b}}\ndata: {{a: {}}}\n"
+    return "---\n".join(one.format(at, "x" * size) for at in range(count)).encode()
+
+
+async def test_more_objects_than_flux_could_keep_are_refused(silence: str) -> None:
+    trees = {"many": Tree({"apps/a.yaml": config_maps(11, 1)}), "fewer": Tree({"apps/a.yaml": config_maps(10, 1)})}
+    limits = protocol.Limits(seconds=60, objects=10)
+    flux = str(shutil.which("flux"))
+    opening = protocol.opening(flux, credentials(silence), redaction_key=b"k", concurrency=1, limits=limits)
+    async with child_runner() as channel:
+        cage = Session(channel, slots=asyncio.Semaphore(1), share=1, limits=limits)
+        await cage.open(opening, trees)
+        outcome = await cage.build(APPS, "many")
+        assert (outcome.status, outcome.text) == (OutcomeStatus.REFUSED, "")
+        assert "more than 10 objects" in outcome.message
+        assert (await cage.build(APPS, "fewer")).usable
+        await cage.close()
+
+
+async def test_all_large_renders_together_have_a_measure(silence: str) -> None:
+    """Each alone is small enough; the bot would hold them all at once."""
+    tree = Tree(
+        {f"apps/{part}.yaml": config_maps(3, 300_000).replace(b"name: c", b"name: c%d-" % part) for part in range(2)}
+    )
+    async with FluxDoor(FluxSettings(output_bytes=2 << 20)) as door:
+        async with door.session(credentials(silence), {"t": tree}) as cage:
+            outcomes = [await cage.build(APPS, "t") for _ in range(4)]
+            assert [outcome.usable for outcome in outcomes] == [True, True, True, False], outcomes
+            assert "more than can be held at once" in outcomes[3].message
+        async with door.session(credentials(silence), {"t": tree}) as cage:
+            assert (await cage.build(APPS, "t")).usable
 
 
 async def test_a_hundred_kustomizations_do_not_take_a_hundred_deadlines(silence: str) -> None:
