@@ -17,4 +17,4 @@ async def approval_outlook(doors: Doors, pull: PullRequest) -> str:
         # Not worth a failure: it is told after the click as well.
         log.info("could not read the rules of a branch", pull_request=pull.key, reason=str(error))
         return ""
-    return outlook_words(rules, pull.base_ref)
+    return outlook_words(rules, pull.base_ref, can_link=doors.links is not None)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -31,6 +32,8 @@ BOT, AUTHOR, REVIEWER, FLUX = "gitops-bot", "alex", "robin", "flux"
 # May read the repository only, so their pull requests come from a fork. Not in Slack.
 CONTRIBUTOR = "sasha"
 CHANNEL = "deployments"
+# Of the App whose device flow `/link` uses.
+_CLIENT_ID = "Iv1.sandbox"
 # Seconds between two looks of the bot at a repository. On GitHub it is 30; nobody wants to wait in a demo.
 _POLL_INTERVAL = 2.0
 # Seconds until the sample has to be applied, and that somebody's own repository is waited for.
@@ -180,6 +183,7 @@ class World:
 
     def _fill_github(self) -> tuple[str, str]:
         """Make people and the repository, and give owner and name."""
+        self.github.device_flows.clients.add(_CLIENT_ID)
         owner, name = (sample.OWNER, sample.NAME) if self._wishes.source is None else own_name(self._wishes.source)
         self._made.repository = f"{owner}/{name}"
         for login in (BOT, AUTHOR, REVIEWER, FLUX, CONTRIBUTOR):
@@ -247,6 +251,8 @@ class World:
                 "api_url": self.github.api_url,
                 "html_url": self.github.html_url,
                 "token_file": str(secret("github-token", self._made.tokens[BOT])),
+                "oauth_client_id": _CLIENT_ID,
+                "oauth_key_file": str(secret("oauth-key", secrets.token_hex(32))),
             },
             "watch": {"interval": _POLL_INTERVAL},
             "slack": {
@@ -255,6 +261,8 @@ class World:
                 "app_token_file": str(secret("slack-app-token", self.slack.app_token)),
                 "channel": self._made.channel,
             },
+            # In a demo everything is to be tried.
+            "decisions": {"merge": "squash"},
             "people": {user: login for login, user in self._made.slack_users.items()},
             "store": {"folder": str(self._state.part("bot"))},
             "flux": {"binary": str(self._toolbox.path("flux"))},

@@ -87,13 +87,17 @@ def ask_reason(action: Action, pull: PullRequest) -> View:
     return _view(action, [block.section(words), field], submit=True)
 
 
-def outlook_words(rules: ReviewRules, branch: str) -> str:
-    """Say before the click what an approval of ours is worth; "" when no rule that can be read asks for more."""
+def outlook_words(rules: ReviewRules, branch: str, *, can_link: bool = False) -> str:
+    """Say before the click what an approval of ours is worth; "" when no rule that can be read asks for more.
+
+    ``can_link``: people may let their approvals be reviews of their own.
+    """
     asked = []
     if rules.approvals > 1:
         asked.append(f"{plural(rules.approvals, 'approval')}, and this is one")
     if rules.code_owners:
-        asked.append("code owners, whom this does not stand for")
+        own = "whose approval counts after /link, and not before" if can_link else "whom this does not stand for"
+        asked.append(f"code owners, {own}")
     if rules.not_the_last_pusher:
         asked.append("somebody else than who pushed last")
     if not asked:

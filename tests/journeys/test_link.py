@@ -191,3 +191,14 @@ async def test_another_key_and_another_row_open_nothing(tmp_path: Path) -> None:
         assert await links.of("U1") is None
     finally:
         await store.close()
+
+
+async def test_the_stand_in_has_a_page_for_the_code(world: ClickWorld) -> None:
+    code = await code_for(world, "reviewer")
+    client = world.github.api("")
+    address = f"{world.github.standin.html_url}/login/device"
+    assert "<option>reviewer</option>" in (await client.get(address)).text
+    assert (await client.post(address, data={"code": "none", "login": "reviewer"})).status_code == 404
+    assert (await client.post(address, data={"code": code, "login": "reviewer"})).is_success
+    await until(lambda: len(world.heard("reviewer")) > 1, "the person hears what came of it")
+    assert "a review of your own" in world.heard("reviewer")[-1]

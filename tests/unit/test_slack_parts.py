@@ -14,8 +14,11 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from gitops_bot.config import NetworkSettings
 from gitops_bot.errors import SlackError, SlackRateLimited, SlackRefused, SlackUnavailable
-from gitops_bot.slack.envelopes import read_click
+from gitops_bot.models.chat import PostedMessage
+from gitops_bot.models.pull_requests import ReviewRules
+from gitops_bot.slack.envelopes import dialog_metadata, read_click, read_command
 from gitops_bot.slack.translation import FOREIGN_ERRORS, translate
+from gitops_bot.views.slack_dialogs import outlook_words
 
 SECRET = "xoxb-1-secret"
 
@@ -228,3 +231,61 @@ def test_exceptions_from_the_proxy(no_proxy: tuple[str, ...], address: str, dire
 
 def test_without_a_proxy_the_way_is_direct() -> None:
     assert NetworkSettings().proxy_for("https://slack.com/api/") is None
+
+
+@pytest.mark.parametrize(
+    ("rules", "can_link", "words"),
+    [
+        (ReviewRules(), True, ""),
+        (ReviewRules(approvals=1), True, ""),
+        (ReviewRules(approvals=2), False, "🔐 `main` asks for 2 approvals, and this is one"),
+        (ReviewRules(code_owners=True), False, "🔐 `main` asks for code owners, whom this does not stand for"),
+        (ReviewRules(code_owners=True), True, "code owners, whose approval counts after /link, and not before"),
+        (ReviewRules(not_the_last_pusher=True), False, "somebody else than who pushed last"),
+    ],
+)
+def test_what_an_approval_will_be_worth(rules: ReviewRules, words: str, *, can_link: bool) -> None:
+    said = outlook_words(rules, "main", can_link=can_link)
+    assert words in said
+    assert bool(said) is bool(words)
+
+
+def test_a_choice_in_the_menu_is_a_click_of_its_own() -> None:
+    chosen = {"text": {"type": "plain_text", "text": "Hold"}, "value": "hold r1"}
+    action = {"type": "overflow", "action_id": "more", "block_id": "b", "action_ts": "1.0", "selected_option": chosen}
+    payload = {
+        "type": "block_actions",
+        "user": {"id": "U1"},
+        "container": {"channel_id": "C1", "message_ts": "2.0"},
+        "actions": [action],
+    }
+    click = read_click(payload)
+    assert click is not None
+    assert (click.action, click.value, click.from_dialog) == ("hold", "r1", False)
+
+
+def test_a_dialog_carries_along_where_it_was_asked_for() -> None:
+    view = {"id": "V1", "callback_id": "approve", "private_metadata": dialog_metadata("r1", PostedMessage("C1", "2.0"))}
+    click = read_click({"type": "view_submission", "user": {"id": "U1"}, "view": view})
+    assert click is not None
+    assert (click.action, click.value, click.message, click.from_dialog) == (
+        "approve",
+        "r1",
+        PostedMessage("C1", "2.0"),
+        True,
+    )
+
+
+def test_a_command_is_a_click_too() -> None:
+    payload = {
+        "command": "/link",
+        "text": "off",
+        "user_id": "U1",
+        "team_id": "T1",
+        "channel_id": "C1",
+        "trigger_id": "t",
+    }
+    click = read_command(payload)
+    assert click is not None
+    assert (click.action, click.value, click.user, click.message.channel) == ("link", "off", "U1", "C1")
+    assert read_command({"command": "/link"}) is None

@@ -3,6 +3,7 @@
 https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps#device-flow
 """
 
+import html
 import secrets
 import time
 from dataclasses import dataclass
@@ -14,6 +15,15 @@ from gitops_bot.sandbox.github.state import State
 
 _GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 _LIFE = 900
+_HEADERS = {"Content-Security-Policy": "default-src 'none'; form-action 'self'; frame-ancestors 'none'"}
+_PAGE = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Device activation</title></head><body>
+<h1>Device activation</h1>
+<form method="post">
+<p><label>Code shown in Slack <input name="code" required autocomplete="off" placeholder="ABCD-EFGH"></label></p>
+<p><label>Continue as <select name="login">{people}</select></label></p>
+<p><button>Authorize</button></p>
+</form></body></html>
+"""
 
 
 @dataclass
@@ -42,6 +52,8 @@ class DeviceFlows:
         return [
             web.post("/login/device/code", self.code),
             web.post("/login/oauth/access_token", self.token),
+            web.get("/login/device", self.page),
+            web.post("/login/device", self.typed),
         ]
 
     async def code(self, request: web.Request) -> web.Response:
@@ -76,6 +88,20 @@ class DeviceFlows:
         del self._codes[str(form["device_code"])]
         token = self._state.add_token(code.login, f"gho_{secrets.token_hex(18)}")
         return web.json_response({"access_token": token.value, "token_type": "bearer", "scope": "repo"})
+
+    async def page(self, _request: web.Request) -> web.Response:
+        """Let a person type a code in, as whomever they choose: nobody is logged in here."""
+        people = "".join(f"<option>{html.escape(user.login)}</option>" for user in self._state.users.values())
+        return web.Response(text=_PAGE.format(people=people), content_type="text/html", headers=_HEADERS)
+
+    async def typed(self, request: web.Request) -> web.Response:
+        """Take the code."""
+        form = await request.post()
+        try:
+            self.agree(str(form["code"]).strip().upper(), self._state.users[str(form["login"]).lower()].login)
+        except KeyError:
+            return web.Response(status=404, text="There is no such code, or it has expired.")
+        return web.Response(text="Your device is now connected.")
 
     def _why_not(self, code: _Code) -> web.Response | None:
         now = time.monotonic()
