@@ -21,9 +21,11 @@ from gitops_bot.journeys.look_on_request import NotLookedYetError, look_on_reque
 from gitops_bot.journeys.ports import Doors
 from gitops_bot.journeys.tell_pull_request import tell_newest_report
 from gitops_bot.journeys.whisper import whisper, whisper_once
+from gitops_bot.journeys.who_is import github_login_of
+from gitops_bot.journeys.write_down import write_down
 from gitops_bot.models.chat import Click
-from gitops_bot.models.records import StoredClick
-from gitops_bot.rules.decisions import ON_A_REPORT, Action
+from gitops_bot.models.records import StoredClick, StoredReport
+from gitops_bot.rules.decisions import ON_A_REPORT, Action, Person
 
 log = telemetry.logger(__name__)
 
@@ -76,18 +78,27 @@ async def carry_out_click(doors: Doors, stored: StoredClick) -> None:
     """Do what the button says, and write down what became of it."""
     click = stored.click
     try:
-        outcome = await _carry_out(doors, stored)
+        outcome = await _carried_out_or_given_up(doors, stored)
     except _TRANSIENT as error:
         telemetry.clicks.labels(click.action, "postponed").inc()
         log.warning("a click has to wait", action=click.action, reason=str(error))
         await _tell_to_wait(doors, click, error)
         return
-    except GitopsBotError as error:
-        log.warning("a click could not be carried out", action=click.action, reason=str(error))
-        await whisper(doors, click, f"That did not work: {error}")
-        outcome = f"failed: {telemetry.without_tokens(str(error))}"
     telemetry.clicks.labels(click.action, outcome.split(":")[0]).inc()
     await doors.store.finish_click(click.key, outcome)
+
+
+async def _carried_out_or_given_up(doors: Doors, stored: StoredClick) -> str:
+    click = stored.click
+    try:
+        return await _carry_out(doors, stored)
+    except _TRANSIENT:
+        raise
+    except GitopsBotError as error:
+        log.warning("a click could not be carried out", action=click.action, reason=str(error))
+        words = telemetry.without_tokens(f"That did not work: {error}")
+    await _give_up(doors, click, "failed", words)
+    return f"failed: {words}"
 
 
 async def _tell_to_wait(doors: Doors, click: Click, error: GitopsBotError) -> None:
@@ -125,16 +136,31 @@ async def _carry_out(doors: Doors, stored: StoredClick) -> str:
 
 
 async def _too_late(doors: Doors, stored: StoredClick) -> str:
-    """Give a click up that could not be carried out in time, and what was begun of it."""
-    click = stored.click
+    """Give a click up that could not be carried out in time."""
     words = (
         f"What you pressed at {stored.received_at:%H:%M} UTC could not be carried out in time, and is given up: "
         "look at the message as it is now, and press again."
     )
-    report = await doors.store.report(click.value) if click.action == Action.APPROVE else None
+    await _give_up(doors, stored.click, "refused", words)
+    return "refused: too late"
+
+
+async def _give_up(doors: Doors, click: Click, outcome: str, words: str) -> None:
+    """Take back what was begun of a click, write down that it came to nothing, and tell who pressed."""
+    report = await doors.store.report(click.value.partition(" ")[0]) if click.action in ON_A_REPORT else None
     if report is not None:
         async with doors.one_at_a_time.alone(f"act on {report.report.pull_request.key}"):
-            if await withdraw_begun_approval(doors, click.user, report):
+            if click.action == Action.APPROVE and await withdraw_begun_approval(doors, click.user, report):
                 words += " An approval that was under way has been withdrawn."
+            await write_down(doors, click, await _whoever(doors, click, report), report, outcome, words)
     await whisper(doors, click, words)
-    return "refused: too late"
+
+
+async def _whoever(doors: Doors, click: Click, report: StoredReport) -> Person:
+    """Who pressed, as far as it can be told without asking anybody."""
+    try:
+        login = await github_login_of(doors, click.user, None, report.report.pull_request.repository)
+    except GitopsBotError:
+        # The list of people may be the very thing that is broken.
+        login = ""
+    return Person(click.user, login)

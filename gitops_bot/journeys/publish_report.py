@@ -12,6 +12,12 @@ log = telemetry.logger(__name__)
 
 async def publish_report(doors: Doors, stored: StoredReport) -> None:
     """Do it when it is decided and not done yet. What GitHub refuses is logged; the message on Slack stands."""
+    # Whoever presses the button at this moment would write a second comment.
+    async with doors.one_at_a_time.alone(f"act on {stored.report.pull_request.key}"):
+        await _publish(doors, stored)
+
+
+async def _publish(doors: Doors, stored: StoredReport) -> None:
     known = await comment_effect(doors, stored.report.pull_request)
     if not publishes_by_itself(stored.report, doors.publishing, has_comment=known is not None):
         return

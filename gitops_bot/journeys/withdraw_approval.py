@@ -70,9 +70,10 @@ async def withdraw_outdated_approvals(doors: Doors) -> None:
 
 
 async def _withdraw_if_outdated(doors: Doors, standing: Effect, pull: PullRequest) -> None:
-    if pull.state != "open":
+    if pull.merged:
         await doors.store.forget_effect(_STANDING, standing.target)
         return
+    # Who closes it may push, and open it again: GitHub keeps the approval all the while.
     remote = standing.remote
     if (pull.head_sha, pull.base_ref) == (remote["commit"], remote["base_ref"]):
         return

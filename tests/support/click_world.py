@@ -6,7 +6,7 @@ store by hand, so a test is about what people press, and not about how a report 
 
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -23,10 +23,12 @@ from gitops_bot.journeys.keys import message_key, work_key
 from gitops_bot.journeys.ports import Doors
 from gitops_bot.journeys.show_message import shown_message
 from gitops_bot.journeys.tell_pull_request import tell_newest_report
+from gitops_bot.journeys.withdraw_approval import withdraw_outdated_approvals
 from gitops_bot.models.chat import PostedMessage
 from gitops_bot.models.pull_requests import PullRequest, Repository
 from gitops_bot.models.records import Decision, Progress, PullRequestRecord, StoredReport
 from gitops_bot.models.reports import ClusterReport, Finding, Report, Severity, Verdict
+from gitops_bot.rules.audit import broken
 from gitops_bot.sandbox.slack import SlackStandIn
 from gitops_bot.service import open_service
 
@@ -49,9 +51,27 @@ class ClickWorld:
     github: GitHubWorld
     slack: SlackStandIn
     channel: str
-    doors: Doors
+    settings: Path
     # Slack user ids by login.
     users: dict[str, str] = field(default_factory=dict)
+    doors: Doors = field(init=False)
+    _running: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def start(self) -> None:
+        """Start the bot, and wait until its sockets are open."""
+        service = await self._running.enter_async_context(open_service(load_settings(self.settings)))
+        self.doors = service._doors
+        await service._slack.start(partial(receive_click, self.doors))
+        await until(lambda: service._slack.connected, "the sockets are open")
+
+    async def stop(self) -> None:
+        """End the bot in the middle of whatever it does."""
+        await self._running.aclose()
+
+    async def restart(self) -> None:
+        """End the bot as ``stop`` does, and start it anew over the same database."""
+        await self.stop()
+        await self.start()
 
     async def reported(
         self,
@@ -83,6 +103,20 @@ class ClickWorld:
         if tell:
             await tell_newest_report(doors, pull.key)
         return stored
+
+    async def looked(self, number: int, verdict: Verdict = Verdict.CHANGES) -> None:
+        """Notice what a tick would: a pull request that became something else, and approvals that it has outlived."""
+        doors = self.doors
+        pull = await doors.github.pull_request(FLEET, number)
+        tip = await doors.github.branch_tip(FLEET, pull.base_ref)
+        known = await doors.store.pull_request(pull.key)
+        assert known is not None
+        if pull.state != "open":
+            await doors.store.save_pull_request(replace(known, pull_request=pull), doors.clock())
+            await tell_newest_report(doors, pull.key)
+        elif known.work_key != work_key(doors, pull, tip) or known.pull_request.state != "open":
+            await self.report_on(number, verdict)
+        await withdraw_outdated_approvals(doors)
 
     async def message(self, pull: PullRequest) -> PostedMessage:
         """Where the pull request's message stands."""
@@ -176,6 +210,15 @@ class ClickWorld:
         """Take up waiting clicks, as the service does at every look."""
         await carry_out_waiting_clicks(self.doors)
 
+    async def idle(self, seconds: float = 20.0) -> None:
+        """Wait until no click is being carried out; one that has to wait for the next tick is left."""
+        await until(lambda: not self.doors.clicks.busy_keys, "no click is being carried out", seconds)
+
+    async def audit_problem(self) -> str:
+        """Where the audit trail is broken; "" when it holds."""
+        audit = self.doors.store.audit  # type: ignore[attr-defined]  # not in the port: only the command reads it
+        return broken(await audit.entries(), await audit.anchors())
+
 
 @asynccontextmanager
 async def click_world(
@@ -203,11 +246,12 @@ async def click_world(
                 f"store: {{folder: {folder / 'bot'}}}\nweb: {{port: 0}}\n{more_settings}",
                 encoding="utf-8",
             )
-            async with open_service(load_settings(settings)) as service:
-                doors = service._doors
-                await service._slack.start(partial(receive_click, doors))
-                await until(lambda: service._slack.connected, "the sockets are open")
-                yield ClickWorld(github, slack, channel, doors, users)
+            world = ClickWorld(github, slack, channel, settings, users)
+            try:
+                await world.start()
+                yield world
+            finally:
+                await world.stop()
     finally:
         await github.stop()
 

@@ -31,6 +31,10 @@ class Moments:
         """
         self._moments.append(_Moment(method, path, when, story))
 
+    def clear(self) -> None:
+        """Forget the moments that have not come."""
+        self._moments.clear()
+
     def left(self) -> list[str]:
         """Name the moments that have not come."""
         return [f"{one.when} {one.method} {one.path}" for one in self._moments]

@@ -15,6 +15,7 @@ from gitops_bot.sandbox.github.graphql import GRAPHQL_PREFIX, GraphQl
 from gitops_bot.sandbox.github.graphql_objects import Objects
 from gitops_bot.sandbox.github.history import Extents
 from gitops_bot.sandbox.github.limits import Limits
+from gitops_bot.sandbox.github.moments import Moments
 from gitops_bot.sandbox.github.pages import Pages
 from gitops_bot.sandbox.github.records import PERMISSIONS, App, BranchRule, now
 from gitops_bot.sandbox.github.rest_apps import Apps
@@ -122,6 +123,11 @@ class GitHubStandIn:
         """Give what an account asked (requests, not_modified, git) and its cost, all tokens together."""
         found = [self.limits.counters(one.value) for one in self.state.tokens.values() if one.login == login]
         return {name: sum(one[name] for one in found) for name in ("requests", "not_modified", "cost", "git")}
+
+    @property
+    def moments(self) -> Moments:
+        """What is to happen in the middle of a request."""
+        return self.front.moments
 
     @property
     def requests(self) -> list[dict[str, Any]]:
