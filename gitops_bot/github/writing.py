@@ -112,9 +112,7 @@ class Writer:
                     raise
                 return await self._write_as(another, verb, path, content, subject)
 
-    async def _write_as_person(
-        self, token: str, verb: str, path: str, content: Mapping[str, Any], subject: str
-    ) -> Any:
+    async def _write_as_person(self, token: str, verb: str, path: str, content: Mapping[str, Any], subject: str) -> Any:
         try:
             return await self._write_as(credential_of(token), verb, path, content, subject)
         except TokenRefused as error:

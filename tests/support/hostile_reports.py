@@ -157,7 +157,9 @@ class Maker:
         for number in range(clusters):
             name = f"cluster-{number}"
             rows = tuple(self.row(name, objects) for _ in range(self._random.randint(0, kustomizations)))
-            made.append(ClusterReport(name, self._random.choice(list(Verdict)), rows, self.findings(), self.left_out(name)))
+            made.append(
+                ClusterReport(name, self._random.choice(list(Verdict)), rows, self.findings(), self.left_out(name))
+            )
         return report(*made, pull=pull)
 
 
