@@ -53,9 +53,10 @@ async def poll_repositories(doors: Doors) -> Looks:
         exclude=doors.watch.exclude,
         artifacts=doors.artifacts,
     )
+    unseen = frozenset(cluster.name for cluster in doors.clusters) - {snapshot.cluster for snapshot in snapshots}
     for repository in sorted(repositories):
         try:
-            await _poll_repository(doors, repository, repositories[repository])
+            await _poll_repository(doors, repository, repositories[repository], unseen)
         except GitHubRateLimited as error:
             telemetry.polls.labels("rate_limited").inc()
             log.warning("GitHub asks to wait", repository=str(repository), until=error.retry_at.isoformat())
@@ -103,7 +104,9 @@ async def _snapshots(doors: Doors, looks: Looks) -> tuple[ClusterSnapshot, ...]:
     return tuple(found)
 
 
-async def _poll_repository(doors: Doors, repository: Repository, branches: frozenset[str]) -> None:
+async def _poll_repository(
+    doors: Doors, repository: Repository, branches: frozenset[str], unseen: frozenset[str]
+) -> None:
     look = await doors.github.open_pull_requests(repository)
     known = {record.pull_request.key: record for record in await doors.store.open_pull_requests(repository)}
     # A pull request into a branch that no source follows reaches no cluster of ours; one that was turned
@@ -117,7 +120,7 @@ async def _poll_repository(doors: Doors, repository: Repository, branches: froze
         await _alone(pull.key, partial(_take_up, doors, pull, tips[pull.base_ref], known.get(pull.key)))
     for key in sorted(known.keys() - {pull.key for pull in look.pull_requests}):
         await _alone(key, partial(_gone_from_the_list, doors, known[key]))
-    await report_statuses(doors, repository, look.pull_requests, branches)
+    await report_statuses(doors, repository, look.pull_requests, branches, unseen=unseen)
 
 
 async def _tips(doors: Doors, repository: Repository, branches: Iterable[str]) -> dict[str, str]:

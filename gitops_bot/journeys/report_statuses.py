@@ -21,7 +21,7 @@ from gitops_bot.models.pull_requests import PullRequest, Repository
 from gitops_bot.models.records import Effect, EffectState, Progress, PullRequestRecord, StoredReport
 from gitops_bot.models.reports import Report
 from gitops_bot.models.statuses import CommitStatus, StatusState
-from gitops_bot.rules.statuses import queued_pull_request, state_of
+from gitops_bot.rules.statuses import gravest, queued_pull_request, state_of
 from gitops_bot.views import commit_status
 
 log = telemetry.logger(__name__)
@@ -31,18 +31,30 @@ _MOST_WRITES = 30
 
 
 async def report_statuses(
-    doors: Doors, repository: Repository, pulls: Iterable[PullRequest], branches: frozenset[str]
+    doors: Doors,
+    repository: Repository,
+    pulls: Iterable[PullRequest],
+    branches: frozenset[str],
+    *,
+    unseen: frozenset[str] = frozenset(),
 ) -> None:
-    """Write what has changed since the last tick. ``branches``: those that a source of our clusters follows."""
+    """Write what has changed since the last tick. ``branches``: those that a source of our clusters follows.
+
+    ``unseen``: clusters that did not answer, of which nobody knows what they follow.
+    """
     if not doors.statuses.enabled:
         return
     subject = f"statuses of {repository}"
     wanted = [
-        *[(pull.head_sha, status) for pull in pulls for status in await _of_pull_request(doors, pull, branches)],
-        *await _of_queue(doors, repository, branches),
+        *[
+            (pull.head_sha, status)
+            for pull in pulls
+            for status in await _of_pull_request(doors, pull, branches, unseen)
+        ],
+        *await _of_queue(doors, repository, branches, unseen),
     ]
     written = 0
-    for commit, status in wanted:
+    for commit, status in gravest(wanted):
         try:
             written += await _write(doors, repository, commit, status)
         except GitHubRefused as error:
@@ -69,13 +81,12 @@ async def _write(doors: Doors, repository: Repository, commit: str, status: Comm
     return True
 
 
-async def _of_pull_request(doors: Doors, pull: PullRequest, branches: frozenset[str]) -> list[CommitStatus]:
+async def _of_pull_request(
+    doors: Doors, pull: PullRequest, branches: frozenset[str], unseen: frozenset[str]
+) -> list[CommitStatus]:
     record = await doors.store.pull_request(pull.key)
     if pull.base_ref not in branches and record is None:
-        return [
-            _status(doors, cluster.name, StatusState.SUCCESS, commit_status.not_followed(cluster.name, pull.base_ref))
-            for cluster in doors.clusters
-        ]
+        return _not_followed(doors, pull.base_ref, unseen)
     if record is not None and record.progress is Progress.PARKED:
         return _all(doors, StatusState.FAILURE, commit_status.parked(record.problem))
     report = await _newest_report(doors, pull, record)
@@ -104,6 +115,16 @@ def _of_report(doors: Doors, report: Report) -> list[CommitStatus]:
 
 def _all(doors: Doors, state: StatusState, words: str) -> list[CommitStatus]:
     return [_status(doors, cluster.name, state, words) for cluster in doors.clusters]
+
+
+def _not_followed(doors: Doors, branch: str, unseen: frozenset[str]) -> list[CommitStatus]:
+    """A cluster that does not answer may follow it all the same."""
+    return [
+        _status(doors, cluster.name, StatusState.PENDING, commit_status.no_answer(cluster.name))
+        if cluster.name in unseen
+        else _status(doors, cluster.name, StatusState.SUCCESS, commit_status.not_followed(cluster.name, branch))
+        for cluster in doors.clusters
+    ]
 
 
 def _status(doors: Doors, cluster: str, state: StatusState, words: str) -> CommitStatus:
@@ -136,7 +157,9 @@ async def _look(doors: Doors, pull: PullRequest, base_tip: str) -> Report:
     return await look_at_pull_request(doors, pull, base_tip, ProgressBoard(shown=False, quiet=True))
 
 
-async def _of_queue(doors: Doors, repository: Repository, branches: frozenset[str]) -> list[tuple[str, CommitStatus]]:
+async def _of_queue(
+    doors: Doors, repository: Repository, branches: frozenset[str], unseen: frozenset[str]
+) -> list[tuple[str, CommitStatus]]:
     """What GitHub's merge queue is about to merge: everything that stands before it in the queue is in its commit."""
     found = []
     for branch, commit in (await doors.github.queued_commits(repository)).items():
@@ -145,10 +168,9 @@ async def _of_queue(doors: Doors, repository: Repository, branches: frozenset[st
             continue
         base, number = named
         if base not in branches:
-            words = [(name, commit_status.not_followed(name, base)) for name in _names(doors)]
-            found += [(commit, _status(doors, name, StatusState.SUCCESS, said)) for name, said in words]
+            found += [(commit, status) for status in _not_followed(doors, base, unseen)]
             continue
-        stored = await doors.store.report(_queue_report(commit))
+        stored = await doors.store.report(_queue_report(base, commit))
         if stored is not None:
             found += [(commit, status) for status in _of_report(doors, stored.report)]
             continue
@@ -159,12 +181,9 @@ async def _of_queue(doors: Doors, repository: Repository, branches: frozenset[st
     return found
 
 
-def _names(doors: Doors) -> Iterable[str]:
-    return (cluster.name for cluster in doors.clusters)
-
-
-def _queue_report(commit: str) -> str:
-    return f"queue-{commit}"
+def _queue_report(base: str, commit: str) -> str:
+    """A name for the report on a commit into a branch: into another one it would say something else."""
+    return f"queue-{commit}-{hashlib.sha256(base.encode()).hexdigest()[:12]}"
 
 
 async def _look_at_queued(
@@ -184,4 +203,4 @@ async def _look_at_queued(
     except GitopsBotError as error:
         log.warning("a look at the merge queue has to wait", branch=branch, reason=str(error))
         return
-    await doors.store.save_report(StoredReport(_queue_report(commit), report), work_key(doors, queued, tip))
+    await doors.store.save_report(StoredReport(_queue_report(base, commit), report), work_key(doors, queued, tip))

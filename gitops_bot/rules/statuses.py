@@ -5,11 +5,12 @@ also what does not touch this cluster at all.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gitops_bot.models.pull_requests import PullRequest
 from gitops_bot.models.reports import ClusterReport, Severity, Verdict
-from gitops_bot.models.statuses import StatusState
+from gitops_bot.models.statuses import CommitStatus, StatusState
 
 # GitHub's merge queue makes a commit for what it is about to merge, on a branch of this name:
 # gh-readonly-queue/<base branch>/pr-<number>-<commit that it was put on>.
@@ -17,6 +18,8 @@ QUEUE_PREFIX = "gh-readonly-queue/"
 _QUEUE_BRANCH = re.compile(rf"{QUEUE_PREFIX}(?P<base>.+)/pr-(?P<number>[0-9]+)-[0-9a-f]{{40}}")
 
 _WEIGHT = (Severity.INFO, Severity.WARNING, Severity.CRITICAL)
+# What keeps from merging is the graver one.
+_GRAVER = (StatusState.SUCCESS, StatusState.NEUTRAL, StatusState.PENDING, StatusState.FAILURE)
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,20 @@ def state_of(report: ClusterReport, policy: StatusPolicy) -> StatusState:
     ):
         return StatusState.FAILURE
     return StatusState.SUCCESS if report.complete_without_a_person else StatusState.NEUTRAL
+
+
+def gravest(wanted: Iterable[tuple[str, CommitStatus]]) -> tuple[tuple[str, CommitStatus], ...]:
+    """Of all that is said in one context of one commit, keep the gravest.
+
+    GitHub keeps one status for a commit, and several pull requests may have the same head: one of them, into
+    a branch that nobody follows, must not let another one through.
+    """
+    found: dict[tuple[str, str], CommitStatus] = {}
+    for commit, status in wanted:
+        known = found.get((commit, status.context))
+        if known is None or _GRAVER.index(status.state) > _GRAVER.index(known.state):
+            found[commit, status.context] = status
+    return tuple((commit, status) for (commit, _), status in found.items())
 
 
 def risks(report: ClusterReport) -> tuple[Severity, ...]:

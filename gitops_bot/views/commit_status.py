@@ -31,6 +31,11 @@ def not_followed(cluster: str, branch: str) -> str:
     return one_line(f"Nothing in {cluster} follows {branch}")
 
 
+def no_answer(cluster: str) -> str:
+    """Say that nobody knows what a cluster follows."""
+    return one_line(f"{cluster} does not answer: what it follows is not known")
+
+
 def parked(problem: str) -> str:
     """Say that a pull request could not be looked at, and is left alone until it moves."""
     return one_line(f"Could not be looked at: {problem}")

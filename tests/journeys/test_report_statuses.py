@@ -80,6 +80,41 @@ async def test_what_reaches_no_cluster_is_a_success_and_says_why(world: ClickWor
     ]
 
 
+async def test_another_pull_request_with_the_same_head_lets_nothing_through(world: ClickWorld) -> None:
+    """GitHub keeps one status for a commit, whatever branch it is to be merged into."""
+    stored = await world.reported("feature", Verdict.BLOCKED)
+    head = stored.report.pull_request.head_sha
+    await tick(world)
+    assert await states(world, head) == ["failure"]
+    await world.github.push("docs", {"docs.md": "x\n"})
+    body = {"title": "the same", "head": "feature", "base": "docs"}
+    answer = await world.github.api("author").post(f"/repos/{FLEET}/pulls", json=body)
+    assert answer.json()["head"]["sha"] == head
+    for _ in range(2):
+        await tick(world)
+    assert await states(world, head) == ["failure"]
+
+
+async def test_a_branch_named_like_the_merge_queues_lets_nothing_through(world: ClickWorld) -> None:
+    stored = await world.reported("feature", Verdict.BLOCKED)
+    head = stored.report.pull_request.head_sha
+    number = stored.report.pull_request.number
+    named = f"refs/heads/gh-readonly-queue/docs/pr-{number}-{head}"
+    await world.github.git("push", "--quiet", "origin", f"{head}:{named}", cwd=world.github.clone)
+    await tick(world)
+    assert await states(world, head) == ["failure"]
+
+
+async def test_a_cluster_that_does_not_answer_may_follow_the_branch_all_the_same(world: ClickWorld) -> None:
+    await world.github.push("docs", {"docs.md": "x\n"})
+    made = await world.github.pull_request("feature", {"feature.yaml": "a: 1\n"}, base="docs")
+    look = await world.doors.github.open_pull_requests(FLEET)
+    await report_statuses(world.doors, FLEET, look.pull_requests, FOLLOWED, unseen=frozenset({"production"}))
+    assert await states(world, made["head"]["sha"]) == ["pending"]
+    await tick(world)
+    assert await states(world, made["head"]["sha"]) == ["success", "pending"]
+
+
 async def test_what_was_open_at_the_first_start_is_looked_at_in_silence(world: ClickWorld) -> None:
     made = await world.github.pull_request("feature", {"feature.yaml": "a: 1\n"})
     pull = await world.doors.github.pull_request(FLEET, made["number"])

@@ -13,8 +13,8 @@ from gitops_bot.models.reports import (
     Severity,
     Verdict,
 )
-from gitops_bot.models.statuses import StatusState
-from gitops_bot.rules.statuses import StatusPolicy, head_reference, queued_pull_request, state_of
+from gitops_bot.models.statuses import CommitStatus, StatusState
+from gitops_bot.rules.statuses import StatusPolicy, gravest, head_reference, queued_pull_request, state_of
 from gitops_bot.views import commit_status
 
 PULL = pull_request()
@@ -92,3 +92,30 @@ def test_only_a_branch_of_the_repository_itself_is_fetched_as_the_queue() -> Non
     assert head_reference(own) == f"refs/heads/{name}"
     assert head_reference(replace(own, head_repository="eve/fleet")) == f"refs/pull/{own.number}/head"
     assert head_reference(PULL) == f"refs/pull/{PULL.number}/head"
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        ((SUCCESS, FAILURE), FAILURE),
+        ((FAILURE, SUCCESS), FAILURE),
+        ((PENDING, SUCCESS), PENDING),
+        ((SUCCESS, PENDING, FAILURE), FAILURE),
+        ((NEUTRAL, SUCCESS), NEUTRAL),
+        ((SUCCESS, SUCCESS), SUCCESS),
+    ],
+)
+def test_of_several_statuses_of_one_commit_the_gravest_counts(
+    states: tuple[StatusState, ...], expected: StatusState
+) -> None:
+    said = [("c" * 40, CommitStatus("gitops-bot/production", state, str(place))) for place, state in enumerate(states)]
+    elsewhere = [
+        ("d" * 40, CommitStatus("gitops-bot/production", SUCCESS, "")),
+        ("c" * 40, CommitStatus("b", SUCCESS, "")),
+    ]
+    found = gravest([*said, *elsewhere])
+    assert [(commit, status.state) for commit, status in found] == [
+        ("c" * 40, expected),
+        *((c, SUCCESS) for c, _ in elsewhere),
+    ]
+    assert found[0][1].description == str(states.index(expected))
