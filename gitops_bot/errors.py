@@ -23,7 +23,8 @@ GitopsBotError
 │   ├── SlackUnavailable   no answer; whether the call had an effect is not known
 │   ├── SlackRateLimited   ``retry_after`` says for how many seconds
 │   └── SlackRefused       Slack's own error name is in ``reason``
-├── ModelError             the LLM provider refused or could not be reached
+├── ModelError             there is no answer of a language model
+│   └── ModelUnavailable   its provider refused, or could not be reached: ask another one
 └── StoreError             the database cannot be used
     └── SchemaTooNew       written by a later version of this program
 """
@@ -123,7 +124,11 @@ class SlackRefused(SlackError):
 
 
 class ModelError(GitopsBotError):
-    """The LLM provider refused or could not be reached; carries the provider's own words."""
+    """There is no answer of a language model, or none that can be used; carries the provider's own words."""
+
+
+class ModelUnavailable(ModelError):
+    """The provider refused the call, or could not be reached."""
 
 
 class StoreError(GitopsBotError):

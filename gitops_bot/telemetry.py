@@ -112,6 +112,8 @@ def set_up_logging(level: str = "INFO", *, as_json: bool = True) -> None:
         "github",
         "slack_sdk",
         "openai",
+        "httpx2",
+        "httpcore2",
         "apscheduler",
         "kubernetes",
         "alembic",
@@ -176,6 +178,20 @@ queue_waiting = Gauge("gitops_bot_queue_waiting", "Pieces of work that wait", ["
 access_reviews = Counter(
     "gitops_bot_access_reviews_total", "Questions to the API server who may do what", ["cluster"], registry=registry
 )
+model_calls = Counter(
+    "gitops_bot_model_calls_total", "Calls of language models", ["model", "outcome"], registry=registry
+)
+model_tokens = Counter(
+    "gitops_bot_model_tokens_total", "Tokens of language models", ["model", "kind"], registry=registry
+)
+model_money = Counter(
+    "gitops_bot_model_money_total",
+    "Money for language models, by the prices in the settings",
+    ["model"],
+    registry=registry,
+)
+model_seconds = Histogram("gitops_bot_model_seconds", "Time until a language model has answered", registry=registry)
+opinions = Counter("gitops_bot_opinions_total", "Reviews by a language model", ["outcome"], registry=registry)
 guard_proved = Gauge(
     "gitops_bot_guard_proved", "1 when writes of the diff identity are refused", ["cluster"], registry=registry
 )

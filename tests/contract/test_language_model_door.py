@@ -1,0 +1,316 @@
+"""The language model's door against the stand-in: every wrong answer is a reason in words, and nothing is forgotten."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gitops_bot.config import LanguageModelSettings, NetworkSettings
+from gitops_bot.errors import ModelError, ModelUnavailable
+from gitops_bot.llm import LanguageModelDoor
+from gitops_bot.llm.answers import BrokenAnswer, read_answer, schema_of
+from gitops_bot.models.opinions import Asking, Judgement, Prompt, ReviewAnswer, Score, Usage
+from gitops_bot.models.reports import Severity
+from gitops_bot.sandbox.llm import Answer, LanguageModelStandIn
+
+KEY = "sk-abcdefghijklmnopqrstuvwxyz"
+FINDING = {
+    "object": "Deployment/apps/web",
+    "field": "spec.replicas",
+    "severity": "warning",
+    "message": "One replica.",
+    "suggestion": "Two.",
+}
+GOOD = {"summary": "It scales down.", "judgement": "comment", "findings": [FINDING]}
+REVIEW = Prompt(Asking.REVIEW, "What merging would do, as JSON.", {})
+
+
+@dataclass
+class Purse:
+    """Keeps what was reserved and settled; ``most`` calls are allowed."""
+
+    most: int = 99
+    reserved: list[Usage] = field(default_factory=list)
+    settled: dict[int, Usage] = field(default_factory=dict)
+
+    async def reserve(self, model: str, expected: Usage) -> int:
+        if len(self.reserved) >= self.most:
+            raise ModelError(f"The limit of the day is reached: calls ({model}).")
+        self.reserved.append(expected)
+        return len(self.reserved)
+
+    async def settle(self, number: int, used: Usage) -> None:
+        assert number not in self.settled
+        self.settled[number] = used
+
+
+@pytest.fixture
+async def model(tmp_path: Path) -> AsyncIterator[LanguageModelStandIn]:
+    made = LanguageModelStandIn(tmp_path / "stand-in")
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@asynccontextmanager
+async def opened(
+    *addresses: str, tmp_path: Path, endpoint: Any = None, **more: Any
+) -> AsyncIterator[LanguageModelDoor]:
+    key = tmp_path / "key"
+    key.write_text(KEY, encoding="utf-8")
+    endpoints = [
+        {"base_url": one, "model": f"model-{number}", "api_key_file": key, **(endpoint or {})}
+        for number, one in enumerate(addresses)
+    ]
+    settings = LanguageModelSettings.model_validate({"endpoints": endpoints, "deadline": 20, **more})
+    door = LanguageModelDoor(settings, NetworkSettings())
+    try:
+        yield door
+    finally:
+        await door.close()
+
+
+async def test_a_review_comes_back_as_values_with_what_it_cost(model: LanguageModelStandIn, tmp_path: Path) -> None:
+    model.script.add(Answer(text=json.dumps(GOOD), prompt_tokens=1000, completion_tokens=100))
+    purse = Purse()
+    async with opened(model.base_url, tmp_path=tmp_path, endpoint={"prices": {"input": 2, "output": 10}}) as door:
+        said = await door.ask(REVIEW, purse)
+    assert isinstance(said.answer, ReviewAnswer)
+    assert said.answer.judgement is Judgement.COMMENT
+    assert said.answer.findings[0].severity is Severity.WARNING
+    assert said.usage == Usage(1, 1000, 100, pytest.approx(0.003))
+    assert purse.settled == {1: said.usage}
+    assert purse.reserved[0].answer_tokens == 4000
+    assert model.calls[0]["key"] == KEY
+    body = model.calls[0]["body"]
+    assert body["response_format"]["json_schema"]["strict"] is True
+    assert "English" in body["messages"][0]["content"]
+    assert body["max_tokens"] == 4000
+
+
+@pytest.mark.parametrize(
+    ("settings", "tried"),
+    [
+        ({}, ["json_schema"]),
+        ({"json_schema": "refuse_400"}, ["json_schema", "json_object"]),
+        ({"json_schema": "refuse_500"}, ["json_schema", "json_object"]),
+        ({"json_schema": "refuse_400", "json_object": "refuse_500"}, ["json_schema", "json_object", None]),
+    ],
+)
+async def test_the_ladder_of_formats_is_climbed_down_once(
+    model: LanguageModelStandIn, tmp_path: Path, settings: dict[str, str], tried: list[str | None]
+) -> None:
+    model.settings |= settings
+    model.script.add(Answer(text=f"Here it is:\n```json\n{json.dumps(GOOD)}\n```", times=0))
+    async with opened(model.base_url, tmp_path=tmp_path) as door:
+        first = await door.ask(REVIEW, Purse())
+        before = len(model.calls)
+        second = await door.ask(REVIEW, Purse())
+    assert first.answer == second.answer
+    formats = [(call["body"].get("response_format") or {}).get("type") for call in model.calls]
+    assert formats[:before] == tried
+    # What works is remembered.
+    assert formats[before:] == tried[-1:]
+    if tried[-1] != "json_schema":
+        assert '"judgement"' in model.calls[-1]["body"]["messages"][0]["content"]
+
+
+async def test_a_server_that_breaks_down_over_a_format_without_saying_so(
+    model: LanguageModelStandIn, tmp_path: Path
+) -> None:
+    def broken(request: Any) -> Answer:
+        asked = request.get("response_format")
+        return Answer(status=500, message="Internal Server Error") if asked else Answer(text=json.dumps(GOOD))
+
+    model.script.model = broken
+    async with opened(model.base_url, tmp_path=tmp_path) as door:
+        assert (await door.ask(REVIEW, Purse())).answer
+
+
+async def test_a_server_that_ignores_the_format_is_told_in_words(model: LanguageModelStandIn, tmp_path: Path) -> None:
+    model.settings["json_schema"] = "ignore"
+    model.script.add(Answer(text="I think it is fine."))
+    model.script.add(Answer(text=json.dumps(GOOD), times=0))
+    async with opened(model.base_url, tmp_path=tmp_path) as door:
+        await door.ask(REVIEW, Purse())
+        await door.ask(REVIEW, Purse())
+    kinds = [call["body"]["response_format"]["type"] for call in model.calls]
+    assert kinds == ["json_schema", "json_object", "json_object"]
+
+
+async def test_an_answer_that_does_not_fit_is_repaired_once(model: LanguageModelStandIn, tmp_path: Path) -> None:
+    model.script.add(Answer(text=json.dumps(GOOD | {"judgement": "ship it"})))
+    model.script.add(Answer(text=json.dumps(GOOD)))
+    purse = Purse()
+    async with opened(model.base_url, tmp_path=tmp_path) as door:
+        said = await door.ask(REVIEW, purse)
+    assert said.usage.calls == 2
+    assert len(purse.settled) == 2
+    again = model.calls[1]["body"]["messages"]
+    assert [one["role"] for one in again] == ["system", "user", "assistant", "user"]
+    assert "judgement" in again[-1]["content"]
+
+
+WRONG = {
+    "empty": ([Answer(text="")], "empty answer"),
+    "blank": ([Answer(text=" \n")], "empty answer"),
+    "refusal": ([Answer(refusal="I cannot help with that.")], "refused: I cannot help with that."),
+    "content filter": ([Answer(finish_reason="content_filter")], "content filter"),
+    "cut off": ([Answer(text='{"summary": "It', finish_reason="length")], "cut off at 4000 tokens"),
+    "a tool": ([Answer(tool_calls=({"name": "kubectl", "arguments": {}},))], "wanted to call a tool"),
+    "10 MB": ([Answer(text="0123456789", repeat=1_000_000)], "more than 2 MiB"),
+    "no JSON twice": ([Answer(text="fine"), Answer(text="still fine")], "twice: the answer holds no JSON object"),
+    "wrong schema twice": ([Answer(text='{"score": 3}', times=2)], "twice: summary: Field required"),
+    "no completion": ([Answer(raw='{"hello": "world"}')], "no completion"),
+    "no JSON at all": ([Answer(raw="<html>")], "no completion"),
+    "a wrong key": ([Answer(status=401, message=f"Incorrect API key provided: {KEY}.")], "«hidden». Check the key"),
+    "no such model": ([Answer(status=404, message="The model does not exist")], "does not exist"),
+    "too long": ([Answer(status=400, message="This model's maximum context length is 9.")], "maximum context length"),
+    "a late date": ([Answer(status=429, message="Slow down.", retry_after=3600)], "429: Slow down."),
+    "a 500 for ever": ([Answer(status=503, message="Overloaded.", retry_after=0, times=0)], "503: Overloaded."),
+    "broken off for ever": ([Answer(text="x" * 9999, half=True, times=0)], "cannot be reached, or broke off"),
+    "escape sequences": ([Answer(status=400, message="\x1b[31mno\u202e")], "\\x1b[31mno\\u202e"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+async def test_no_answer_has_its_reason_in_the_providers_own_words(
+    model: LanguageModelStandIn, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What is waited for is tested below.
+    monkeypatch.setattr("gitops_bot.llm.endpoint._LONGEST_WAIT", 0.01)
+    answers, words = WRONG[name]
+    for answer in answers:
+        model.script.add(answer)
+    purse = Purse()
+    async with opened(model.base_url, tmp_path=tmp_path) as door:
+        with pytest.raises(ModelError) as raised:
+            await door.ask(REVIEW, purse)
+    assert words in str(raised.value)
+    assert KEY not in str(raised.value)
+    assert len(purse.settled) == len(purse.reserved) == len(model.calls) > 0
+
+
+async def test_a_retry_after_is_obeyed(model: LanguageModelStandIn, tmp_path: Path) -> None:
+    model.script.add(Answer(status=429, retry_after=0.3))
+    model.script.add(Answer(text=json.dumps(GOOD)))
+    purse = Purse()
+    async with opened(model.base_url, tmp_path=tmp_path) as door:
+        await door.ask(REVIEW, purse)
+    first, second = (call["at"] for call in model.calls)
+    assert second - first >= 0.3
+    # What was refused cost a call and no tokens.
+    assert purse.settled[1] == Usage(calls=1)
+
+
+async def test_the_deadline_holds_over_all_tries_and_late_calls_are_taken_to_have_cost_everything(
+    model: LanguageModelStandIn, tmp_path: Path
+) -> None:
+    model.script.add(Answer(text=json.dumps(GOOD), delay=30, times=0))
+    purse, loop = Purse(), asyncio.get_running_loop()
+    started = loop.time()
+    async with opened(model.base_url, tmp_path=tmp_path, timeout=0.4, deadline=1) as door:
+        with pytest.raises(ModelUnavailable, match="did not answer within"):
+            await door.ask(REVIEW, purse)
+    assert loop.time() - started < 3
+    assert list(purse.settled.values()) == purse.reserved
+
+
+async def test_the_next_provider_is_asked_when_one_is_gone(model: LanguageModelStandIn, tmp_path: Path) -> None:
+    model.script.add(Answer(text=json.dumps(GOOD), times=0))
+    async with opened("http://127.0.0.1:9/v1", model.base_url, tmp_path=tmp_path, deadline=4) as door:
+        said = await door.ask(REVIEW, Purse())
+    assert said.model == "model-1"
+
+
+async def test_a_provider_that_answers_nonsense_is_not_followed_by_another(
+    model: LanguageModelStandIn, tmp_path: Path
+) -> None:
+    model.script.add(Answer(refusal="No.", times=0))
+    async with opened(model.base_url, model.base_url, tmp_path=tmp_path) as door:
+        with pytest.raises(ModelError, match="refused"):
+            await door.ask(REVIEW, Purse())
+    assert len(model.calls) == 1
+
+
+async def test_a_budget_that_ends_in_the_middle_ends_the_review(model: LanguageModelStandIn, tmp_path: Path) -> None:
+    model.script.add(Answer(text="{}", times=0))
+    purse = Purse(most=1)
+    async with opened(model.base_url, model.base_url, tmp_path=tmp_path) as door:
+        with pytest.raises(ModelError, match="limit of the day"):
+            await door.ask(REVIEW, purse)
+    assert len(model.calls) == len(purse.settled) == 1
+
+
+async def test_no_endpoint_and_no_key(model: LanguageModelStandIn, tmp_path: Path) -> None:
+    async with opened(tmp_path=tmp_path) as door:
+        with pytest.raises(ModelError, match=r"llm\.endpoints is empty"):
+            await door.ask(REVIEW, Purse())
+    without = {"api_key_file": None}
+    async with opened(model.base_url, tmp_path=tmp_path, endpoint=without) as door:
+        await _reviewed(door, model)
+    assert model.calls[-1]["key"] == "none"
+
+
+async def _reviewed(door: LanguageModelDoor, model: LanguageModelStandIn) -> None:
+    model.script.add(Answer(text=json.dumps(GOOD)))
+    await door.ask(REVIEW, Purse())
+
+
+async def test_nothing_of_the_environment_goes_along(
+    model: LanguageModelStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-somebody-elses-key")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    async with opened(model.base_url, tmp_path=tmp_path) as door:
+        await _reviewed(door, model)
+    assert model.calls[-1]["key"] == KEY
+
+
+async def test_prompts_of_ones_own(model: LanguageModelStandIn, tmp_path: Path) -> None:
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts" / "review.txt").write_text("Speak {language}, briefly.", encoding="utf-8")
+    more = {"prompts_folder": tmp_path / "prompts", "language": "Latin"}
+    async with opened(model.base_url, tmp_path=tmp_path, **more) as door:
+        await _reviewed(door, model)
+        assert "fences" in door.instructions(Asking.GATE)
+    assert model.calls[-1]["body"]["messages"][0]["content"].startswith("Speak Latin, briefly.")
+
+
+@pytest.mark.parametrize(
+    "score", ["NaN", "Infinity", "-Infinity", "1e308", "1e999", '"100"', "true", "null", "[100]", "-0.1", "100.01"]
+)
+def test_what_is_no_score(score: str) -> None:
+    with pytest.raises(BrokenAnswer):
+        read_answer(Asking.GATE, f'{{"score": {score}, "reasons": []}}')
+
+
+@pytest.mark.parametrize(("score", "value"), [("0", 0), ("100", 100), ("60.5", 60.5), ("1e2", 100)])
+def test_what_is_a_score(score: str, value: float) -> None:
+    assert read_answer(Asking.GATE, f'{{"score": {score}, "reasons": ["x"]}}') == Score(value, ("x",))
+
+
+def test_of_several_objects_in_prose_the_last_that_fits_counts() -> None:
+    text = 'I thought {"score": 90, "reasons": []} but {no} it is {"score": 10, "reasons": []}. Unlike {"a": 1}.'
+    assert read_answer(Asking.GATE, text) == Score(10)
+
+
+@pytest.mark.parametrize("text", ["{" * 100_000, "[" * 100_000, '{"a":' * 50_000, "```json\n" * 1_000, "\ud800{"])
+def test_text_that_is_made_to_be_slow_is_no_answer(text: str) -> None:
+    with pytest.raises(BrokenAnswer):
+        read_answer(Asking.REVIEW, text)
+
+
+@pytest.mark.parametrize("asking", Asking)
+def test_schemas_are_such_as_strict_mode_takes(asking: Asking) -> None:
+    text = json.dumps(schema_of(asking))
+    assert '"additionalProperties": false' in text
+    for unknown in ("maxLength", "maxItems", "maximum", "title"):
+        assert unknown not in text
