@@ -13,6 +13,7 @@ from gitops_bot.models.rights import Granted, GrantedRule, Right
 from gitops_bot.rules.consequences import substitutes_from
 from gitops_bot.rules.rbac_rules import PolicyRule, by_scope, verb_order
 from gitops_bot.rules.rights import (
+    VERBS,
     Kinds,
     escalations,
     is_never_given,
@@ -121,6 +122,8 @@ def plan_rights(
             if needing is not None:
                 objects.setdefault(reason, set()).add(needing)
     for right in lacked:
+        if right.verb not in VERBS or "/" in right.resource:
+            continue
         reason = choices.leaves_out(right)
         if reason is None:
             given.add(plain(right))

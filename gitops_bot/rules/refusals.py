@@ -52,6 +52,9 @@ _UNREACHABLE = (
     r"|failed to get API group resources|client connection lost|net/http: request canceled"
 )
 CLUSTER_UNAVAILABLE = "cluster-unavailable"
+# Up to the user only the object's own name may stand: other refusals echo fields of it, such as the name of a Pod's
+# ServiceAccount, and whoever writes this server's words into one would have us propose any right.
+_FORBIDDEN_BY_RBAC = r"[^\s\"]+(?: \"[^\"\n]{0,300}\")? is forbidden: [Uu]ser \"[^\"\n]{0,300}\""
 _ASK_AGAIN = "Nothing is wrong with the pull request; it is looked at again soon."
 
 # What the error of one object may say, after the object's name.
@@ -104,7 +107,7 @@ OF_OBJECTS = (
     ),
     Refusal(
         "missing-right",
-        r"^dry-run failed \(Forbidden\): [^\n]{0,600}? cannot (?P<verb>\w+) resource \"(?P<resource>[^\"]*)\" "
+        rf"^dry-run failed \(Forbidden\): {_FORBIDDEN_BY_RBAC} cannot (?P<verb>\w+) resource \"(?P<resource>[^\"]*)\" "
         r"in API group \"(?P<group>[^\"]*)\"(?: in the namespace \"(?P<namespace>[^\"]*)\")?",
         "{object} could not be compared: this program may not {verb} {resource}.",
         'Allow the diff role to {verb} the resource {resource} of the API group "{group}".',
@@ -112,7 +115,8 @@ OF_OBJECTS = (
     ),
     Refusal(
         "missing-right",
-        r"^dry-run failed \(Forbidden\): [^\n]{0,600}?attempting to grant RBAC permissions not currently held",
+        rf"^dry-run failed \(Forbidden\): {_FORBIDDEN_BY_RBAC}(?: \(groups=[^\n]{{0,400}}?\))? is "
+        r"attempting to grant RBAC permissions not currently held",
         "{object} could not be compared: it grants rights that this program does not hold itself.",
         'Allow the diff role to escalate roles and bind bindings of the API group "rbac.authorization.k8s.io".',
         blocks=False,

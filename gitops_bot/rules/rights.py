@@ -29,6 +29,8 @@ _ROLES = {"Role": "roles", "ClusterRole": "clusterroles"}
 _BINDINGS = {"RoleBinding", "ClusterRoleBinding"}
 # In the order in which rules name them.
 VERBS = ("get", "patch", "create", "delete", "escalate", "bind")
+# What flux diff does with each object.
+_COMPARING = frozenset({"get", "patch", "create"})
 _NAME = re.compile(r"[a-z0-9./-]{1,253}")
 _SHOWN = 6
 _GIVE = "Give it the rules below; `gitops-bot rbac` prints all that the whole cluster needs."
@@ -182,9 +184,11 @@ def refused_rights(verb: str, group: str, resource: str, namespace: str) -> tupl
         _NAME.fullmatch(name or "-") for name in (group, namespace)
     ):
         return ()
-    verbs = ("create", "get", "patch") if verb in {"get", "patch", "create"} else (verb,)
+    if verb not in _COMPARING or "/" in resource:
+        # A comparison asks for nothing else: what lets one act as somebody else is never proposed.
+        return ()
     place = "" if (group, resource) == ("", "namespaces") else namespace
-    return tuple(Right(group, resource, one, place) for one in verbs)
+    return tuple(Right(group, resource, one, place) for one in sorted(_COMPARING))
 
 
 def refused_escalation(reference: ObjectReference | None) -> tuple[Right, ...]:

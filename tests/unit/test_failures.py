@@ -52,6 +52,25 @@ OF_ONE_OBJECT = [
         "blocks",
         "small",
     ),
+    # The name of the ServiceAccount is the pull request's: nobody has validated it at this point.
+    (
+        (
+            'dry-run failed (Forbidden): pods "web" is forbidden: error looking up service account apps/x cannot '
+            'impersonate resource "serviceaccounts" in API group "": serviceaccount "x" not found'
+        ),
+        "refused",
+        "blocks",
+        "refuses",
+    ),
+    (
+        (
+            'dry-run failed (Forbidden): pods "web" is forbidden: error looking up service account apps/y is forbidden: '
+            'User "u" cannot patch resource "secrets" in API group "" in the namespace "kube-system": not found'
+        ),
+        "refused",
+        "blocks",
+        "refuses",
+    ),
     (
         'dry-run failed (Forbidden): pods "web" is forbidden: violates PodSecurity "restricted:latest": privileged',
         "pod-security",

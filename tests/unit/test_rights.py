@@ -139,6 +139,19 @@ def test_words_of_an_error_that_are_no_names_make_no_rule(word: str) -> None:
     assert refused_rights(word, "", "pods", "apps") == ()
 
 
+@pytest.mark.parametrize(
+    ("verb", "resource"),
+    [
+        ("impersonate", "serviceaccounts"),
+        ("create", "serviceaccounts/token"),
+        ("get", "nodes/proxy"),
+        ("delete", "pods"),
+    ],
+)
+def test_no_error_makes_a_rule_that_a_comparison_does_not_need(verb: str, resource: str) -> None:
+    assert refused_rights(verb, "", resource, "apps") == ()
+
+
 # Rules
 
 
