@@ -18,7 +18,8 @@ from gitops_bot.models.opinions import Asking, Judgement, Prompt, ReviewAnswer, 
 from gitops_bot.models.reports import Severity
 from gitops_bot.sandbox.llm import Answer, LanguageModelStandIn
 
-KEY = "sk-abcdefghijklmnopqrstuvwxyz"
+# Of no shape by which it could be known for a key.
+KEY = "our-gateway-0001"
 FINDING = {
     "object": "Deployment/apps/web",
     "field": "spec.replicas",

@@ -165,6 +165,7 @@ PREPARING = {
     "html_template": "the template of html_report",
     "json_report": "JSON for programs, which shows values as they are",
     "lines": "the lines of everything above",
+    "prompt": "fences for a model, test_opinions' own",
     "rights_manifests": "YAML for programs, test_rights' own",
     "risks": "the findings of everything above",
     "slack_blocks": "the blocks of everything above",

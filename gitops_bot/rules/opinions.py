@@ -1,0 +1,121 @@
+"""What a model's review is worth: which findings are about something it was shown, and what it can never clear."""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+import yaml
+
+from gitops_bot.models.changes import Operation
+from gitops_bot.models.opinions import Judgement, Opinion, OpinionFinding, ReviewAnswer
+from gitops_bot.models.pull_requests import Repository
+from gitops_bot.models.reports import Report, Severity, Verdict
+
+# How often a review that came to nothing is tried again for the same report.
+MOST_TRIES = 3
+# Deeper than any schema of Kubernetes.
+_DEEPEST = 40
+_SEVERITIES = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
+
+
+@dataclass(frozen=True)
+class OpinionPolicy:
+    """Whether models are asked, and about which repositories (patterns of owner/name); empty: none."""
+
+    enabled: bool = False
+    repositories: tuple[str, ...] = ()
+    # What is sent of a report at most.
+    characters: int = 60_000
+
+    def allows(self, repository: Repository) -> bool:
+        """Whether reports of a repository may leave."""
+        name = str(repository).lower()
+        return self.enabled and any(fnmatchcase(name, pattern.lower()) for pattern in self.repositories)
+
+
+def has_something_to_review(report: Report) -> bool:
+    """Whether there is anything to show to a model: of a held pull request nothing was rendered."""
+    if report.verdict is Verdict.HELD or report.pull_request.state != "open":
+        return False
+    return any(row.changes or row.findings or row.unseen for cluster in report.clusters for row in cluster.rows)
+
+
+def is_due(kept: Opinion | None) -> bool:
+    """Whether a report still needs a review: there is none, or it came to nothing and may be tried again."""
+    return kept is None or (kept.answer is None and kept.tries < MOST_TRIES)
+
+
+def about_what_was_shown(
+    answer: ReviewAnswer, known: Mapping[str, Collection[str]]
+) -> tuple[tuple[OpinionFinding, ...], int]:
+    """Give the findings about objects and fields that were in the prompt, the gravest first; and count the others."""
+    kept = [one for one in answer.findings if one.object in known and _is_known(one.field, known[one.object])]
+    kept.sort(key=lambda one: _SEVERITIES.index(one.severity))
+    return tuple(kept), len(answer.findings) - len(kept)
+
+
+def checked(answer: ReviewAnswer, known: Mapping[str, Collection[str]]) -> tuple[ReviewAnswer, int]:
+    """Give the review without the findings about what was not shown, and how many those were."""
+    kept, dropped = about_what_was_shown(answer, known)
+    return replace(answer, findings=kept), dropped
+
+
+def has_no_objection(opinion: Opinion) -> bool:
+    """Whether the model saw everything and found nothing that somebody should look at.
+
+    A partial view, a finding about something that is not there, a judgement against its own findings: none of
+    them is an approval, whatever the model calls it.
+    """
+    answer = opinion.answer
+    return (
+        answer is not None
+        and answer.judgement is Judgement.APPROVE
+        and not opinion.dropped
+        and not opinion.missing
+        and all(one.severity is Severity.INFO for one in answer.findings)
+    )
+
+
+def _is_known(field: str, fields: Collection[str]) -> bool:
+    """Whether a path is one of the fields, leads to one, or lies within one; "" is the object itself."""
+    path = _steps(field)
+    if not path:
+        return True
+    for one in fields:
+        steps = _steps(one)
+        shared = min(len(path), len(steps))
+        if path[:shared] == steps[:shared]:
+            return True
+    return False
+
+
+def _steps(path: str) -> tuple[str, ...]:
+    """Read ``spec.containers[0].image``, ``/spec/containers/0/image`` and ``$.spec.containers.0.image`` alike."""
+    return tuple(step for step in re.split(r"[./\[\]\"']+", path.strip().removeprefix("$")) if step)
+
+
+def fields_of_body(operation: Operation, body: str) -> frozenset[str]:
+    """Give the paths in the YAML of an object that is made; list items by place and by name."""
+    if not body or operation not in {Operation.CREATE, Operation.RECREATE}:
+        return frozenset()
+    try:
+        return frozenset(_paths(yaml.safe_load(body), "", 0))
+    except (yaml.YAMLError, RecursionError):
+        return frozenset()
+
+
+def _paths(value: Any, at: str, depth: int) -> Iterable[str]:
+    if depth > _DEEPEST:
+        return
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _paths(inner, f"{at}.{key}" if at else str(key), depth + 1)
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from _paths(inner, f"{at}.{place}", depth + 1)
+            if isinstance(inner, dict) and isinstance(inner.get("name"), str):
+                yield from _paths(inner, f"{at}.{inner['name']}", depth + 1)
+    else:
+        yield at

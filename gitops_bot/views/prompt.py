@@ -1,0 +1,168 @@
+"""What a model is shown of a report: whole Kustomizations as long as there is room, the rest as a sentence each.
+
+The report is redacted already. Every text that is not ours stands in a fence that nothing in it can end, with
+hidden characters made visible; what looks like a token is taken out of what the author wrote.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gitops_bot.models.changes import ResourceChange
+from gitops_bot.models.opinions import Asking, Prompt
+from gitops_bot.models.pull_requests import PullRequest
+from gitops_bot.models.reports import Finding, Report
+from gitops_bot.rules.cleaning import clean, clean_line
+from gitops_bot.rules.opinions import fields_of_body
+from gitops_bot.telemetry import without_tokens
+from gitops_bot.views.lines import indented, object_lines, own_changes
+from gitops_bot.views.risks import risk_groups, risk_lines
+from gitops_bot.views.summary import Group, findings_of, groups, headline, plain_remarks, row_sentence, tally, tally_row
+from gitops_bot.views.text import and_more, fence, short_commit, shorten
+from gitops_bot.views.words import ROW_STATES, SEVERITIES, plural, verdict_words
+
+# Shares of the room, so that no part pushes the others out.
+_INTENT = 8
+_RISKS = 8
+_SUMMARIES = 8
+_TITLE = 300
+_LINE = 400
+_PLACES = 10
+# What fences, titles and the list of what is missing take.
+_OWN_WORDS = 1_500
+
+
+@dataclass
+class _Sheet:
+    """The prompt as it grows."""
+
+    room: int
+    parts: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    def add(self, title: str, text: str) -> None:
+        """Add a part; its text is foreign."""
+        part = f"{title}\n{fence(text, 'text')}" if text else title
+        self.parts.append(part)
+        self.room -= len(part) + 2
+
+    def fits(self, text: str) -> bool:
+        return len(text) + 100 <= self.room
+
+
+def prompt_of(report: Report, asking: Asking = Asking.REVIEW, *, characters: int = 60_000) -> Prompt:
+    """Render a report for a model, in ``characters`` at most; ``missing`` says what of it is not in there."""
+    sheet = _Sheet(characters - _OWN_WORDS)
+    _add_intent(sheet, report.pull_request, characters // _INTENT)
+    counts = tally(report.clusters)
+    said = [
+        headline(report.verdict, counts),
+        verdict_words(report.verdict, len(report.clusters)),
+        *plain_remarks(counts),
+    ]
+    sheet.add(
+        f"What a program found that merging it would do, in {plural(len(report.clusters), 'cluster')}:",
+        _cut("\n".join(clean_line(one) for one in said), characters // _RISKS),
+    )
+    _add_findings(sheet, report, characters // _RISKS)
+    known = _add_rows(sheet, report, characters // _SUMMARIES)
+    if not report.complete_without_a_person:
+        sheet.missing.append("what the program could not render, read or look at")
+    parts = [*sheet.parts, *([f"Not in here: {'; '.join(sheet.missing)}."] if sheet.missing else [])]
+    return Prompt(asking, "\n\n".join(parts), known, tuple(sheet.missing))
+
+
+def shown_prompt(instructions: str, prompt: Prompt) -> str:
+    """Give all that would be sent, for a person who wants to see it before."""
+    tail = (
+        f"({len(instructions) + len(prompt.text):,} characters. Not in it: {'; '.join(prompt.missing) or 'nothing'}.)"
+    )
+    return f"--- system\n{clean(instructions)}\n--- user\n{prompt.text}\n---\n{tail}"
+
+
+def _add_intent(sheet: _Sheet, pull: PullRequest, room: int) -> None:
+    where = f"{pull.repository}#{pull.number}, {short_commit(pull.head_sha)}"
+    lines = [
+        f"pull request: {clean_line(where)} onto {clean_line(pull.base_ref)}",
+        f"author: {clean_line(pull.author)}{' (a fork)' if pull.from_fork else ''}",
+        f"branch: {_cut(clean_line(pull.head_ref), _TITLE)}",
+        f"title: {_cut(clean_line(pull.title), _TITLE)}",
+        *(["", clean(pull.body)] if pull.body.strip() else []),
+    ]
+    text = without_tokens("\n".join(lines))
+    if len(text) > room:
+        sheet.missing.append("the end of what the author wrote")
+    sheet.add("What its author says it is for, which nobody has checked:", _cut(text, room))
+
+
+def _add_findings(sheet: _Sheet, report: Report, room: int) -> None:
+    risks = risk_lines(risk_groups(report), most=1_000, width=_LINE, places=_PLACES)
+    told = [one for cluster in report.clusters for one in findings_of(cluster) if not one.risk]
+    lines = [*risks, *dict.fromkeys(line for finding in told for line in _finding(finding))]
+    text = "\n".join(lines)
+    if len(text) > room:
+        sheet.missing.append("some of what the rules found")
+    if text:
+        sheet.add("What fixed rules and the API server say about it:", _cut(text, room))
+
+
+def _finding(finding: Finding) -> list[str]:
+    lines = [f"{SEVERITIES[finding.severity].sign} {clean_line(finding.message)}"]
+    return lines + [f"   | {line}" for line in clean(finding.detail).splitlines()]
+
+
+def _add_rows(sheet: _Sheet, report: Report, for_summaries: int) -> Mapping[str, frozenset[str]]:
+    """Add the Kustomizations, what matters most first; give the objects that are shown, with their fields."""
+    known: dict[str, frozenset[str]] = {}
+    rest: list[Group] = []
+    sheet.room -= for_summaries
+    for group in groups(report):
+        text = _whole(group)
+        if not sheet.fits(text):
+            rest.append(group)
+            continue
+        sheet.add("A Kustomization, and what happens to its objects:", text)
+        for change in own_changes(group.row):
+            if change.object is not None:
+                name = clean_line(str(change.object))
+                known[name] = known.get(name, frozenset()) | _fields(change)
+    sheet.room += for_summaries
+    if rest:
+        _add_summaries(sheet, rest, for_summaries)
+    return known
+
+
+def _whole(group: Group) -> str:
+    row, counts = group.row, tally_row(group.row)
+    lines = [clean_line(f"{row.id} in {row.id.cluster} ({ROW_STATES[row.state].words}): {row_sentence(counts)}")]
+    if others := [f"{place} in {place.cluster}" for place in group.places[1:]]:
+        lines.append(clean_line(f"the same in {and_more(others, _PLACES)}"))
+    lines += [clean_line(note) for note in row.notes]
+    for change in own_changes(row):
+        lines += [indented(line) for line in object_lines(change)]
+    return "\n".join(lines)
+
+
+def _add_summaries(sheet: _Sheet, rest: list[Group], room: int) -> None:
+    lines, left = [], room
+    for group in rest:
+        said = clean_line(f"{group.row.id} in {group.row.id.cluster}: {row_sentence(tally_row(group.row))}")
+        left -= len(said) + 1
+        if left < 0:
+            break
+        lines.append(said)
+    objects = sum(tally_row(group.row).objects * len(group.places) for group in rest)
+    count = sum(len(group.places) for group in rest)
+    sheet.missing.append(f"the changes of {plural(objects, 'object')} in {plural(count, 'Kustomization')}")
+    if unnamed := len(rest) - len(lines):
+        lines.append(f"and {unnamed:,} more")
+    sheet.add("Further Kustomizations, for whose changes there is no room here:", "\n".join(lines))
+
+
+def _fields(change: object) -> frozenset[str]:
+    if not isinstance(change, ResourceChange):
+        return frozenset()
+    return frozenset(entry.path for entry in change.fields) | fields_of_body(change.operation, change.body)
+
+
+def _cut(text: str, room: int) -> str:
+    return shorten(text, max(room, 1))
