@@ -33,7 +33,7 @@ async def act_on_report(doors: Doors, click: Click, action: Action, stored: Stor
         await _follow_up(doors, action, stored, made[0].outcome)
         return made[0].outcome
     judged = await judge_click(doors, click, action, stored)
-    if judged.refusal and not (action is Action.MERGE and await was_merged_by_us(doors, stored, judged.now)):
+    if judged.refusal and not (action is Action.MERGE and await was_merged_by_us(doors, stored, judged.now, click.key)):
         return await _refused(doors, click, action, stored, judged)
     try:
         outcome, words = await _do(doors, click, action, stored, judged)
@@ -48,8 +48,8 @@ async def act_on_report(doors: Doors, click: Click, action: Action, stored: Stor
 
 async def _refused(doors: Doors, click: Click, action: Action, stored: StoredReport, judged: Judgement) -> str:
     refusal = judged.refusal
-    if action is Action.APPROVE and await withdraw_begun_approval(doors, click.user, stored):
-        refusal += " An approval that was under way has been withdrawn."
+    if action is Action.APPROVE:
+        refusal += await withdraw_begun_approval(doors, judged.person, stored)
     await write_down(doors, click, judged.person, stored, "refused", refusal)
     await whisper(doors, click, refusal)
     return f"refused: {refusal}"
@@ -64,7 +64,7 @@ async def _do(doors: Doors, click: Click, action: Action, stored: StoredReport, 
     if action is Action.REQUEST_CHANGES:
         return await request_changes(doors, judged.person, stored, click.inputs.get(REASON, ""))
     if action is Action.MERGE:
-        return await merge_pull_request(doors, stored, judged.now)
+        return await merge_pull_request(doors, stored, judged.now, click.key)
     if action is Action.SAY:
         return await say_command(doors, click, stored)
     # Trust, hold and release: the decision itself is what everything else asks for.

@@ -72,8 +72,17 @@ async def _wait(doors: Doors, flow: DeviceFlow, code: DeviceCode) -> str:
 
 async def _contradiction(doors: Doors, click: Click, account: LinkedAccount) -> str:
     """What an administrator wrote down counts more than what somebody proves."""
-    known = decisions.github_login(await doors.people.known(), click.user)
-    if not known or known.lower() == account.login.lower():
+    people = await doors.people.known()
+    known = decisions.github_login(people, click.user)
+    if known.lower() == account.login.lower():
+        return ""
+    if not known and account.login.lower() in {login.lower() for login in people.values()}:
+        # Somebody was talked into typing in a code that another one had asked for.
+        return (
+            f"An administrator has written down that {account.login} belongs to somebody else: nothing was kept. "
+            "If it is yours, ask them. Whoever typed the code in takes the grant back in GitHub's settings."
+        )
+    if not known:
         return ""
     return (
         f"An administrator has written down that your GitHub account is {known}, and this is {account.login}: "

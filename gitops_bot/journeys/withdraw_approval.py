@@ -6,7 +6,15 @@ with the head at every tick.
 """
 
 from gitops_bot import telemetry
-from gitops_bot.errors import GitHubError, GitHubRateLimited, GitHubRefused, GitHubRejected, GitopsBotError
+from gitops_bot.errors import (
+    GitHubError,
+    GitHubRateLimited,
+    GitHubRefused,
+    GitHubRejected,
+    GitopsBotError,
+    SettingsError,
+    StoreError,
+)
 from gitops_bot.journeys.ports import Doors
 from gitops_bot.journeys.tell_pull_request import tell_newest_report
 from gitops_bot.journeys.who_is import account_of
@@ -105,14 +113,26 @@ async def _dismiss(doors: Doors, standing: Effect, pull: PullRequest) -> tuple[s
     """Dismiss the review; gives "done" or "failed", and why in words."""
     commit = standing.remote["commit"]
     moved = f"the head is {pull.head_sha[:7]} now" if pull.head_sha != commit else f"it goes to {pull.base_ref} now"
-    account = await account_of(doors, standing.remote.get("slack_user", ""))
-    words = f"This approval was for {commit}; {moved}."
+    account = await _whose(doors, standing)
+    words, review = f"This approval was for {commit}; {moved}.", int(standing.remote["review"])
+    # Who approved as themselves may have taken their token back since: then we withdraw it as ourselves.
+    for writer in dict.fromkeys((account, None)):
+        try:
+            await doors.github.dismiss(pull.repository, pull.number, review, words, account=writer)
+        except (GitHubRefused, GitHubRejected) as error:
+            refused = error
+        else:
+            return "done", moved
+    # Dismissed by somebody already, or a rule of the branch keeps us from it: waiting mends neither.
+    return await _already_gone(doors, standing, pull, refused)
+
+
+async def _whose(doors: Doors, standing: Effect) -> LinkedAccount | None:
     try:
-        await doors.github.dismiss(pull.repository, pull.number, int(standing.remote["review"]), words, account=account)
-    except (GitHubRefused, GitHubRejected) as error:
-        # Dismissed by somebody already, or a rule of the branch keeps us from it: waiting mends neither.
-        return await _already_gone(doors, standing, pull, error)
-    return "done", moved
+        return await account_of(doors, standing.remote.get("slack_user", ""))
+    except (SettingsError, StoreError) as error:
+        log.warning("the account of an approval cannot be read", approval=standing.target, reason=str(error))
+        return None
 
 
 async def _already_gone(doors: Doors, standing: Effect, pull: PullRequest, error: GitHubError) -> tuple[str, str]:

@@ -24,12 +24,12 @@ class LinkedAccounts:
 
     async def of(self, slack_user: str) -> LinkedAccount | None:
         """The account that a person linked; None when there is none. StoreError: it cannot be decrypted."""
-        kept = await self._store.keepsake(_name(slack_user))
-        if not kept:
+        sealed = (await self._store.keepsake(_name(slack_user))).get("sealed")
+        if not sealed:
             return None
         try:
-            # The owner's name is inside, so that one row cannot be passed off as another's.
-            owner, token = self._cipher().decrypt(str(kept["token"]).encode()).decode().split("\n", 1)
+            # Owner and account are inside, so that one row cannot be passed off as another's, nor as another account.
+            owner, login, user_id, token = self._cipher().decrypt(str(sealed).encode()).decode().split("\n", 3)
         except InvalidToken as error:
             raise StoreError(
                 "A linked account cannot be decrypted: github.oauth_key_file holds another key than when it was "
@@ -37,12 +37,12 @@ class LinkedAccounts:
             ) from error
         if owner != slack_user:
             raise StoreError("A linked account belongs to somebody else than its row says: somebody changed it.")
-        return LinkedAccount(str(kept["login"]), int(kept["user_id"]), token)
+        return LinkedAccount(login, int(user_id), token)
 
     async def save(self, slack_user: str, account: LinkedAccount) -> None:
         """Keep an account, in place of an earlier one."""
-        token = self._cipher().encrypt(f"{slack_user}\n{account.token}".encode()).decode()
-        await self._store.keep(_name(slack_user), {"login": account.login, "user_id": account.user_id, "token": token})
+        said = f"{slack_user}\n{account.login}\n{account.user_id}\n{account.token}"
+        await self._store.keep(_name(slack_user), {"sealed": self._cipher().encrypt(said.encode()).decode()})
 
     async def forget(self, slack_user: str) -> bool:
         """Delete it; whether there was one."""

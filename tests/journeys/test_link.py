@@ -100,9 +100,18 @@ async def test_what_administrators_wrote_counts_more(world: ClickWorld) -> None:
 
 async def test_the_author_is_the_author_under_whatever_account(world: ClickWorld) -> None:
     stored = await world.reported("mine")
-    await linked(world, "nobody", "author")
+    assert world.doors.links is not None
+    await world.doors.links.save(world.users["nobody"], LinkedAccount("author", 7, "gho_whatever"))
     await world.pressed(stored, "approve", "nobody")
     assert "are the author" in world.heard("nobody")[-1]
+
+
+async def test_who_types_in_a_code_that_another_one_asked_for_gives_nothing_away(world: ClickWorld) -> None:
+    """The device flow's weakness: a code works for whoever asked for it, not for whoever types it in."""
+    await linked(world, "nobody", "admin")
+    assert "admin belongs to somebody else: nothing was kept" in world.heard("nobody")[-1]
+    assert world.doors.links is not None
+    assert await world.doors.links.of(world.users["nobody"]) is None
 
 
 async def test_unlinked_is_the_bot_again(world: ClickWorld) -> None:
@@ -137,6 +146,21 @@ async def test_a_revoked_token_is_told(world: ClickWorld) -> None:
     await world.pressed(stored, "approve", "reviewer")
     assert "type /link again" in world.heard("reviewer")[-1]
     assert await reviewers(world, stored.report.pull_request.number) == []
+
+
+async def test_an_approval_is_withdrawn_although_its_owner_took_the_token_back(world: ClickWorld) -> None:
+    await linked(world, "reviewer")
+    stored = await world.reported("kept")
+    number = stored.report.pull_request.number
+    await world.pressed(stored, "approve", "reviewer")
+    assert await reviewers(world, number) == [("reviewer", "APPROVED")]
+    state = world.github.standin.state
+    for value in [value for value, one in state.tokens.items() if value.startswith("gho_")]:
+        del state.tokens[value]
+    await world.github.push("kept", {"kept.yaml": "a: 2\n"})
+    await world.report_on(number)
+    await withdraw_outdated_approvals(world.doors)
+    assert await reviewers(world, number) == [("reviewer", "DISMISSED")]
 
 
 async def test_no_token_lies_in_clear_anywhere(world: ClickWorld, tmp_path: Path) -> None:

@@ -147,6 +147,18 @@ async def test_a_merge_in_doubt_is_told_as_done(world: ClickWorld) -> None:
     assert [(one.action, one.outcome) for one in await world.decisions(stored)] == [("merge", "done")]
 
 
+async def test_a_merge_is_the_one_of_who_pressed(world: ClickWorld) -> None:
+    """Who had the dialog open while somebody else merged has done nothing, whatever the audit trail is asked."""
+    stored = await world.reported("twice")
+    await choose(world, stored, "merge", "reviewer")
+    await choose(world, stored, "merge", "author")
+    first, second = await world.slack_views()
+    await world.submitted(first)
+    await world.submitted(second)
+    made = [(one.github_login, one.outcome) for one in await world.decisions(stored)]
+    assert sorted(outcome for _, outcome in made) == ["done", "refused"]
+
+
 async def test_merging_is_off_unless_switched_on(tmp_path: Path) -> None:
     async with click_world(tmp_path) as world:
         stored = await world.reported("off")
