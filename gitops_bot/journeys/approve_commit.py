@@ -1,7 +1,7 @@
 """Approve the commit that was shown on GitHub, and take it back when it is not the head any more."""
 
 from gitops_bot import telemetry
-from gitops_bot.errors import GitHubError
+from gitops_bot.errors import GitHubError, GitHubRefused, GitHubRejected
 from gitops_bot.journeys.keys import approval_marker
 from gitops_bot.journeys.ports import Doors
 from gitops_bot.journeys.who_is import account_of
@@ -55,19 +55,27 @@ async def approve_commit(doors: Doors, person: Person, stored: StoredReport) -> 
     return "done", github_comment.what_github_makes_of_it(decision)
 
 
-async def withdraw_begun_approval(doors: Doors, slack_user: str, stored: StoredReport) -> bool:
-    """An approval that was sent before a crash may stand on a commit that is not the head any more."""
+async def withdraw_begun_approval(doors: Doors, person: Person, stored: StoredReport) -> str:
+    """Take back an approval that was sent without our hearing of it, when its click comes to nothing.
+
+    Gives what became of it as a sentence that follows another one; "" when there is none.
+    """
     pull = stored.report.pull_request
-    account = await account_of(doors, slack_user)
+    account = await account_of(doors, person.slack_user)
     target = approval_target(doors, stored, account)
     known = await doors.store.effect("approval", target)
     if known is None or known.state is not EffectState.BEGUN:
-        return False
+        return ""
     marker = approval_marker(doors, pull.head_sha)
     review = await doors.github.find_review(pull.repository, pull.number, marker, "APPROVED", account=account)
     if review is None:
-        return False
+        return ""
     words = "The pull request changed while it was being approved."
-    await doors.github.dismiss(pull.repository, pull.number, review.review_id, words, account=account)
+    try:
+        await doors.github.dismiss(pull.repository, pull.number, review.review_id, words, account=account)
+    except (GitHubRefused, GitHubRejected) as error:
+        # The ticks watch it from now on, and the message says what they come to.
+        await remember_standing(doors, person, stored, review, account)
+        return f" An approval that was under way could not be withdrawn, so dismiss it on GitHub: {error}"
     await forget_standing(doors, target)
-    return True
+    return " An approval that was under way has been withdrawn."

@@ -150,9 +150,10 @@ async def _give_up(doors: Doors, click: Click, outcome: str, words: str) -> None
     report = await doors.store.report(click.value.partition(" ")[0]) if click.action in ON_A_REPORT else None
     if report is not None:
         async with doors.one_at_a_time.alone(f"act on {report.report.pull_request.key}"):
-            if click.action == Action.APPROVE and await withdraw_begun_approval(doors, click.user, report):
-                words += " An approval that was under way has been withdrawn."
-            await write_down(doors, click, await _whoever(doors, click, report), report, outcome, words)
+            person = await _whoever(doors, click, report)
+            if click.action == Action.APPROVE:
+                words += await withdraw_begun_approval(doors, person, report)
+            await write_down(doors, click, person, report, outcome, words)
     await whisper(doors, click, words)
 
 

@@ -292,6 +292,36 @@ RACES = (
         (*DONE, "withdraw failed reviewer first"),
         says="Could not withdraw",
     ),
+    Race(
+        "5xx after the write, the head moves, and GitHub does not let us dismiss it",
+        (
+            fault("status", *REVIEW, when="after", count=1),
+            fault("status", *DISMISSAL, status=403),
+            approve,
+            push,
+            tick,
+            look,
+            look,
+        ),
+        APPROVED,
+        ("has to wait", "could not be withdrawn"),
+        (*REFUSED, "withdraw failed reviewer first"),
+        says="Could not withdraw",
+    ),
+    Race(
+        "5xx after the write, it waits for too long, and GitHub does not let us dismiss it",
+        (
+            fault("status", *REVIEW, when="after", count=1),
+            fault("status", *DISMISSAL, status=403),
+            approve,
+            sixteen_minutes_pass,
+            tick,
+            tick,
+        ),
+        APPROVED,
+        ("has to wait", "could not be withdrawn"),
+        REFUSED,
+    ),
     # The bot itself.
     Race(
         "restarted after the write",
