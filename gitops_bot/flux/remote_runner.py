@@ -27,6 +27,8 @@ _HEARTBEAT = 20.0
 # Seconds in which a runner that has no room may get some.
 _WAIT_FOR_ROOM = 60.0
 _BETWEEN_TRIES = 1.0
+# Of several runners behind one address, each with a certificate of its own, the second connection may meet another.
+_MOST_RUNNERS_MET = 10
 
 
 class _NoRoomError(Exception):
@@ -70,12 +72,20 @@ class RemoteRunner:
     async def _meet_any(self, client: aiohttp.ClientSession, known: list[str]) -> "RemoteChannel":
         """Try each secret, for it may be being replaced; wait where there is no room."""
         deadline = asyncio.get_running_loop().time() + _WAIT_FOR_ROOM
+        # One for all tries: the question stays on one connection, and so with one runner, until the session meets it.
+        anybody = self._any_certificate()
+        others_met = 0
         while True:
             for secret in known:
                 try:
-                    return await self._meet(client, secret)
+                    return await self._meet(client, secret, anybody)
                 except _NotAcceptedError:
                     continue
+                except aiohttp.ServerFingerprintMismatch:
+                    others_met += 1
+                    if others_met == _MOST_RUNNERS_MET:
+                        raise
+                    break
                 except _NoRoomError:
                     if asyncio.get_running_loop().time() > deadline:
                         raise RunnerUnavailable(f"The runner at {self.url} has no room for another session.") from None
@@ -87,9 +97,11 @@ class RemoteRunner:
                     "Both must have the same one; a changed one takes a minute to arrive in a Pod."
                 )
 
-    async def _meet(self, client: aiohttp.ClientSession, secret: str) -> "RemoteChannel":
+    async def _meet(self, client: aiohttp.ClientSession, secret: str, anybody: ssl.SSLContext) -> "RemoteChannel":
         async with asyncio.timeout(_SECONDS):
-            async with client.get(f"{self.url}{handshake.CHALLENGE_PATH}", ssl=self._any_certificate()) as answer:
+            async with client.get(
+                f"{self.url}{handshake.CHALLENGE_PATH}", ssl=anybody, allow_redirects=False
+            ) as answer:
                 if answer.status != HTTPStatus.OK:
                     raise RunnerUnavailable(f"The runner at {self.url} answered with {answer.status}.")
                 challenge = await answer.json()

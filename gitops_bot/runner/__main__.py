@@ -50,7 +50,8 @@ class _Conversation:
         """Act on one message."""
         message = protocol.decode(line)
         match message:
-            case protocol.Opening():
+            case protocol.Opening() if self._workshop is None:
+                # Once only: whoever stands between us and the bot has put their own flux and limits into the first.
                 self._workshop = Workshop(message, self._folder)
             case protocol.FileContent():
                 self._contents[message.digest] = message.content

@@ -1,6 +1,8 @@
 """The runner over HTTPS: who is let in, what each session may take, and what stays behind when somebody vanishes."""
 
 import asyncio
+import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -126,12 +128,22 @@ def anything() -> ssl.SSLContext:
     return context
 
 
-@pytest.mark.parametrize("header", ["", "Bearer x", "GitopsBot a.b.c", "GitopsBot ....", f"GitopsBot a.{'0' * 64}.b"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "Bearer x",
+        "GitopsBot a.b.c",
+        "GitopsBot ....",
+        f"GitopsBot a.{'0' * 64}.b",
+        f"GitopsBot a-\udce9.{'0' * 64}.b",
+    ],
+)
 async def test_without_a_proof_the_answer_is_401(server: RunnerServer, header: str) -> None:
     async with aiohttp.ClientSession() as client:
         url = f"{server.url}{handshake.SESSION_PATH}"
         async with client.get(url, headers={"Authorization": header} if header else {}, ssl=anything()) as answer:
-            assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, "GitopsBot")
+            assert (answer.status, answer.headers.get("WWW-Authenticate")) == (401, "GitopsBot")
     assert children(server) == []
 
 
@@ -276,6 +288,57 @@ async def test_there_is_room_for_so_many_sessions_and_the_next_one_waits(
             await until(lambda: len(children(server)) == 1, "one session")
             assert not waiting.done()
         assert await waiting is OutcomeStatus.UNCHANGED
+
+
+async def test_what_the_runner_decided_is_not_opened_anew(server: RunnerServer, tmp_path: Path) -> None:
+    """A bot that somebody has taken over runs nothing but the runner's flux, within the runner's limits."""
+    touched = tmp_path / "touched"
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\ntouch {touched}\n")
+    program.chmod(0o755)
+    opening = protocol.opening(str(program), NOWHERE, redaction_key=b"k" * 32, concurrency=1, limits=protocol.Limits())
+    digest = protocol.digest(TREE.files["apps/a.yaml"])
+    settings = server.settings()
+    runner = remote_runner.RemoteRunner(server.url, settings.read_runner_secret)
+    async with runner.connect() as channel:
+        for message in (
+            opening,
+            opening,
+            protocol.FileContent(digest, TREE.files["apps/a.yaml"]),
+            protocol.TreeListing("t", {"apps/a.yaml": digest}),
+            protocol.Job(1, "build", "t", APPS),
+        ):
+            await channel.send(protocol.encode(message))
+        said = protocol.decode(await channel.receive())
+        assert isinstance(said, protocol.Failure), said
+        assert await channel.receive() == b""
+    assert not touched.exists()
+
+
+async def test_several_runners_behind_one_address(tmp_path: Path) -> None:
+    """Each has a certificate of its own, and the second connection goes to another one than the first."""
+    (tmp_path / "one").mkdir()
+    (tmp_path / "other").mkdir()
+    async with running(tmp_path / "one") as one, running(tmp_path / "other") as other:
+        turn = itertools.cycle((one.port, other.port))
+
+        async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            back, to = await asyncio.open_connection("127.0.0.1", next(turn))
+
+            async def pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+                with contextlib.suppress(OSError):
+                    while chunk := await source.read(1 << 16):
+                        target.write(chunk)
+                        await target.drain()
+                target.close()
+
+            await asyncio.gather(pump(reader, to), pump(back, writer))
+
+        balancer = await asyncio.start_server(pass_on, "127.0.0.1", 0)
+        async with balancer:
+            url = f"https://127.0.0.1:{balancer.sockets[0].getsockname()[1]}"
+            for _ in range(3):
+                assert await build(one.settings(runner_url=url)) is OutcomeStatus.UNCHANGED
 
 
 async def test_the_runner_decides_what_is_run_and_how_much_it_may_take(
