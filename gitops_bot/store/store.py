@@ -29,7 +29,9 @@ from gitops_bot.models.records import (
 from gitops_bot.models.reports import Report
 from gitops_bot.store import tables
 from gitops_bot.store.decisions import AuditTrail
+from gitops_bot.store.opinions import OpinionRecords
 from gitops_bot.store.outcomes import OutcomeRecords
+from gitops_bot.store.spend import SpendRecords
 
 _PULL_REQUEST = TypeAdapter(PullRequest)
 _REPORT = TypeAdapter(Report)
@@ -46,6 +48,8 @@ class Store:
         self._engine = engine
         self.audit = AuditTrail(self._transaction, audit_anchors)
         self.outcomes = OutcomeRecords(self._transaction, self._put)
+        self.opinions = OpinionRecords(self._transaction, self._put)
+        self.spend = SpendRecords(self._transaction)
         self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
 
     async def close(self) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    Float,
     Index,
     Integer,
     MetaData,
@@ -140,6 +141,31 @@ outcomes = Table(
     Column("state", String, nullable=False, index=True),
     Column("content", JSON, nullable=False),
     Column("since", Moment, nullable=False, index=True),
+)
+
+# One call of a language model: what it may use until it is over, then what it used.
+spend = Table(
+    "spend",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("pull_request", String, nullable=False, index=True),
+    Column("model", String, nullable=False),
+    Column("state", String, nullable=False, index=True),
+    Column("calls", Integer, nullable=False),
+    Column("prompt_tokens", Integer, nullable=False),
+    Column("answer_tokens", Integer, nullable=False),
+    Column("money", Float, nullable=False),
+    Column("at", Moment, nullable=False, index=True),
+)
+
+# What a language model said of a report.
+opinions = Table(
+    "opinions",
+    metadata,
+    Column("pull_request", String, primary_key=True),
+    Column("digest", String, primary_key=True),
+    Column("content", JSON, nullable=False),
+    Column("at", Moment, nullable=False, index=True),
 )
 
 Index(None, reports.c.pull_request, reports.c.made_at)
