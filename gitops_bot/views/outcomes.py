@@ -75,8 +75,10 @@ def accuracy(outcomes: Iterable[Outcome]) -> RenderableType:
     if not found:
         return Text("No merge was followed yet.")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("cluster", "merges", "Kustomizations applied", "failed", "waiting or given up", "objects as reported"):
+    for name in ("cluster", "merges", "Kustomizations applied", "failed", "waiting or given up"):
         table.add_column(name, justify="left" if name == "cluster" else "right")
+    # "1 of 1 (100.0%)" is read as one.
+    table.add_column("objects as reported", justify="right", no_wrap=True)
     for cluster in sorted({one.id.cluster for one in found}):
         table.add_row(cluster, *_row([one for one in found if one.id.cluster == cluster]))
     wrong = [(one, difference) for one in found for difference in one.differences]

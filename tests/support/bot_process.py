@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -153,7 +154,11 @@ class Fleet:
     def _push(self, branch: str, color: str) -> str:
         self._checkout.run("checkout", "--quiet", "--force", "-B", branch, "origin/main")
         file = self._checkout.folder / "apps" / "base" / "podinfo" / "deployment.yaml"
-        text = file.read_text(encoding="utf-8").replace("kind: Deployment", f"kind: Deployment # {color}", 1)
+        # An earlier color may have been merged.
+        text = re.sub(
+            r"^  annotations: \{color: \w+\}\n| # \w+$", "", file.read_text(encoding="utf-8"), flags=re.MULTILINE
+        )
+        text = text.replace("kind: Deployment", f"kind: Deployment # {color}", 1)
         first = text.index("metadata:")
         name = text.index("\n", text.index("  name:", first)) + 1
         file.write_text(f"{text[:name]}  annotations: {{color: {color}}}\n{text[name:]}", encoding="utf-8")
