@@ -210,6 +210,8 @@ class QuietSettings(_Section):
     def _is_whole(self) -> Self:
         if (self.start is None) != (self.end is None):
             raise ValueError("start and end belong together")
+        if len(set(self.days)) == len(_DAYS):
+            raise ValueError("every day of the week is quiet: no new message would ever be posted")
         try:
             ZoneInfo(self.zone)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:

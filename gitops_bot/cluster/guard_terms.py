@@ -42,6 +42,8 @@ def lacking_terms(policy: Mapping[str, Any], binding: Mapping[str, Any], account
             _plain(validation.get("expression")) == _plain(_DRY_RUN_ONLY)
             for validation in spec.get("validations") or ()
         ),
+        # Where a parameter is not found a policy may be skipped.
+        "it depends on parameters": bool(spec.get("paramKind") or bound.get("paramRef")),
         "its binding does not deny": "Deny" not in (bound.get("validationActions") or ()),
     }
     return "; ".join(reason for reason, is_so in lacking.items() if is_so)

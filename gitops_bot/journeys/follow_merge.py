@@ -100,6 +100,10 @@ async def _follow(doors: Doors, merge: _Merge, snapshots: Mapping[str, ClusterSn
                 now = await _look(doors, merge, outcome, cluster, snapshot)
             except _FAILURES as error:
                 log.warning("could not follow a merge", kustomization=str(outcome.id), reason=str(error))
+            except Exception:
+                # One that cannot be looked at stops no other, and is given up in time.
+                log.exception("could not follow a merge", kustomization=str(outcome.id))
+                telemetry.failures.labels("follow_merges", "unexpected").inc()
         if not now.state.final and doors.clock() - outcome.since > timedelta(hours=doors.review.follow_merges_for):
             now = replace(now, state=OutcomeState.GIVEN_UP)
         if now != outcome:
@@ -153,12 +157,18 @@ async def _compare(
     if row is None or not predicted(row) or any(finding.lacks for finding in row.findings):
         # Where a right is lacking flux takes what it may not read for different.
         return done
+    if not await cluster.guard_is_proved():
+        log.warning("what was applied is not compared: the guard is not proved", cluster=cluster.name)
+        return done
     commit = applied_commit(known)
     await doors.git.fetch(
         pull.repository, {f"refs/heads/{pull.base_ref}": await doors.github.branch_tip(pull.repository, pull.base_ref)}
     )
     tree = await doors.git.tree(pull.repository, commit)
-    fed = fed_by(snapshot, pull.repository, pull.base_ref, github_url=doors.github_url)
+    fed = fed_by(snapshot, pull.repository, pull.base_ref, github_url=doors.github_url, artifacts=doors.artifacts)
+    if known.source not in fed.sources:
+        # It takes its files from elsewhere by now: there is nothing to compare with.
+        return done
     surroundings = await asyncio.to_thread(Surroundings, fed, tree, None, frozenset())
     async with doors.flux.session(await cluster.diff_credentials(), surroundings.trees) as cage:
         diff = await cage.diff(known, surroundings.tree_of("base", known.source))

@@ -3,12 +3,16 @@
 import asyncio
 from dataclasses import replace
 
+from gitops_bot import telemetry
+from gitops_bot.errors import SlackRefused
 from gitops_bot.journeys.approval_outlook import approval_outlook
 from gitops_bot.journeys.channels import channels_of, channels_with_message
 from gitops_bot.journeys.keys import message_key
 from gitops_bot.journeys.ports import Doors
+from gitops_bot.journeys.report_problem import problem_began, problem_ended
 from gitops_bot.journeys.show_message import show_message
 from gitops_bot.journeys.who_is import anybody_may_decide
+from gitops_bot.models.chat import ChatFile, ChatMessage
 from gitops_bot.models.pull_requests import PullRequest
 from gitops_bot.models.reports import Report
 from gitops_bot.rules.decisions import Action, offered
@@ -16,6 +20,8 @@ from gitops_bot.rules.extra_buttons import extra_buttons
 from gitops_bot.rules.routing import called, is_quiet
 from gitops_bot.rules.trust import released_commits
 from gitops_bot.views import slack_message
+
+log = telemetry.logger(__name__)
 
 
 async def tell_newest_report(doors: Doors, pull_request: str, *, now: PullRequest | None = None) -> bool:
@@ -58,10 +64,32 @@ async def tell_newest_report(doors: Doors, pull_request: str, *, now: PullReques
             key=message_key(doors, pull_request),
             called=called(stored.report, doors.channels),
             outcomes=await doors.store.outcomes.of(pull_request),
+            opinion=await doors.store.opinions.of(pull_request, stored.report.digest) if doors.advice else None,
         )
-        for channel in channels:
-            await show_message(doors, channel, message, files)
+        await _show(doors, channels, message, files)
         return not waiting
+
+
+async def _show(doors: Doors, channels: tuple[str, ...], message: ChatMessage, files: tuple[ChatFile, ...]) -> None:
+    """Show it in every channel. One that takes nothing (archived, shared, left) stops no other.
+
+    SlackRefused when none takes it, not even the channel for what no route wants.
+    """
+    shown, refused = False, None
+    for channel in (*channels, *([] if doors.channel in channels else [doors.channel])):
+        if channel not in channels and shown:
+            break
+        try:
+            await show_message(doors, channel, message, files)
+        except SlackRefused as error:
+            log.warning("a channel takes no message", channel=channel, key=message.key, reason=str(error))
+            await problem_began(doors, f"channel {channel}", error)
+            refused = error
+        else:
+            shown = True
+            await problem_ended(doors, f"channel {channel}")
+    if not shown and refused is not None:
+        raise refused
 
 
 async def _channels(doors: Doors, pull: PullRequest, report: Report) -> tuple[tuple[str, ...], bool]:

@@ -40,6 +40,9 @@ _CLICK = TypeAdapter(Click)
 log = telemetry.logger(__name__)
 Kind = TypeVar("Kind")
 
+# Kinds of effects of which each click, or each commit, makes some more.
+_SAID_ONCE = ("status", "whisper", "command")
+
 
 class Store:
     """The store. Errors of the database come out as StoreError."""
@@ -264,8 +267,11 @@ class Store:
         return await self.audit.of(pull_request)
 
     async def forget_before(self, moment: datetime) -> int:
-        """Delete reports and clicks from before ``moment`` (the newest report of an open pull request stays)."""
-        reports, clicks, pulls = tables.reports, tables.clicks, tables.pull_requests
+        """Delete reports and clicks from before ``moment`` (the newest report of an open pull request stays).
+
+        With them what was said once and is never asked for again; a status that still stands is written once more.
+        """
+        reports, clicks, pulls, effects = tables.reports, tables.clicks, tables.pull_requests, tables.effects
         shown = select(pulls.c.report_id).where(pulls.c.open)
         async with self._transaction() as connection:
             gone = await connection.execute(
@@ -273,6 +279,9 @@ class Store:
             )
             pressed = await connection.execute(
                 delete(clicks).where(and_(clicks.c.received_at < moment, clicks.c.outcome != ""))
+            )
+            await connection.execute(
+                delete(effects).where(and_(effects.c.changed_at < moment, effects.c.kind.in_(_SAID_ONCE)))
             )
         return gone.rowcount + pressed.rowcount
 

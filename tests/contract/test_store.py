@@ -152,7 +152,11 @@ async def test_retention_deletes_old_reports_and_clicks_but_not_what_is_shown_or
     await store.save_click(CLICK, old)
     await store.save_click(replace(CLICK, key="k2"), old)
     await store.finish_click("k2", "done")
+    for kind, at in (("status", old), ("message", old), ("standing approval", old), ("status", NOW)):
+        await store.save_effect(Effect(kind, f"{kind} of {at}", "d", EffectState.DONE), at)
     assert await store.forget_before(NOW - timedelta(days=90)) == 2
+    # What stands somewhere is never forgotten: it is edited, or withdrawn.
+    assert [len(await store.effects(kind)) for kind in ("status", "message", "standing approval")] == [1, 1, 1]
     assert await store.report("old") is None
     assert await store.report("shown") is not None
     assert await store.report("new") is not None

@@ -134,3 +134,19 @@ async def show_labelled(world: ClickWorld, number: int) -> PullRequestRecord:
     assert record is not None
     await world.doors.store.save_report(replace(stored, report=report), record.work_key)
     return await tell(world, report.pull_request.key)
+
+
+async def test_a_channel_that_takes_nothing_stops_no_other(tmp_path: Path) -> None:
+    async with routed(tmp_path, routes=(Route(""), Route("", risk=Severity.CRITICAL))) as (world, second):
+        third = world.slack.create_channel("third")
+        first, other = world.doors.channels.routes
+        routes = (first, replace(other, channel=third))
+        object.__setattr__(world.doors, "channels", replace(world.doors.channels, routes=routes))
+        world.slack.workspace.channels[second].archived = True
+        record = await show(world, "risky", rows(RISK))
+        assert record.progress is Progress.REPORTED
+        assert ["risky" in text for text in messages(world, third)] == [True]
+        # What only that channel wants is told where everything else is.
+        await show(world, "harmless", rows())
+        assert ["harmless" in text for text in messages(world, world.channel)] == [True]
+        assert len(messages(world, third)) == 1

@@ -143,6 +143,8 @@ def test_the_guard_speaks_the_words_that_the_bot_knows_it_by() -> None:
     assert [one["message"] for one in policy["spec"]["validations"]] == [GUARD_MESSAGE]
     (binding,) = [one for one in ALL if one["kind"] == "ValidatingAdmissionPolicyBinding"]
     assert lacking_terms(policy, binding, "gitops-bot/gitops-bot-diff") == ""
+    bound = {**binding, "spec": {**binding["spec"], "paramRef": {"name": "x", "parameterNotFoundAction": "Allow"}}}
+    assert lacking_terms(policy, bound, "gitops-bot/gitops-bot-diff") == "it depends on parameters"
 
 
 def test_the_example_settings_are_right() -> None:

@@ -128,3 +128,11 @@ def test_settings_that_are_no_yaml_are_told_without_their_text(tmp_path: Path) -
     with pytest.raises(SettingsError, match=r"not valid YAML, line 2: ") as caught:
         load_settings(file)
     assert "top-secret" not in str(caught.value)
+
+
+def test_a_week_without_a_day_for_messages_is_refused(tmp_path: Path) -> None:
+    days = "monday, tuesday, wednesday, thursday, friday, saturday"
+    quiet = "clusters: [{name: production}]\nslack: {channel: C0123456789, quiet: {days: [%s]}}\n"
+    assert load_settings(write(tmp_path, quiet % days)).slack is not None
+    with pytest.raises(SettingsError, match="no new message would ever be posted"):
+        load_settings(write(tmp_path, quiet % f"{days}, sunday"))
