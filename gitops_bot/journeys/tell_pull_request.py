@@ -6,11 +6,12 @@ from dataclasses import replace
 from gitops_bot import telemetry
 from gitops_bot.errors import SlackRefused
 from gitops_bot.journeys.approval_outlook import approval_outlook
+from gitops_bot.journeys.call_people import call_people
 from gitops_bot.journeys.channels import channels_of, channels_with_message
 from gitops_bot.journeys.keys import message_key
 from gitops_bot.journeys.ports import Doors
 from gitops_bot.journeys.report_problem import problem_began, problem_ended
-from gitops_bot.journeys.show_message import show_message
+from gitops_bot.journeys.show_message import show_message, shown_message
 from gitops_bot.journeys.who_is import anybody_may_decide
 from gitops_bot.models.chat import ChatFile, ChatMessage
 from gitops_bot.models.pull_requests import PullRequest
@@ -66,12 +67,22 @@ async def tell_newest_report(doors: Doors, pull_request: str, *, now: PullReques
             outcomes=await doors.store.outcomes.of(pull_request),
             opinion=await doors.store.opinions.of(pull_request, stored.report.digest) if doors.advice else None,
         )
-        await _show(doors, channels, message, files)
+        # Who may not be woken now is called at the next look after the quiet hours.
+        silent = pull.state != "open" or is_quiet(doors.clock(), stored.report, doors.channels.quiet)
+        call = () if silent else called(stored.report, doors.channels)
+        await _show(doors, channels, message, files, call=call)
         return not waiting
 
 
-async def _show(doors: Doors, channels: tuple[str, ...], message: ChatMessage, files: tuple[ChatFile, ...]) -> None:
-    """Show it in every channel. One that takes nothing (archived, shared, left) stops no other.
+async def _show(
+    doors: Doors,
+    channels: tuple[str, ...],
+    message: ChatMessage,
+    files: tuple[ChatFile, ...],
+    *,
+    call: tuple[str, ...],
+) -> None:
+    """Show it in every channel, and call people there. One that takes nothing (archived, shared) stops no other.
 
     SlackRefused when none takes it, not even the channel for what no route wants.
     """
@@ -80,7 +91,9 @@ async def _show(doors: Doors, channels: tuple[str, ...], message: ChatMessage, f
         if channel not in channels and shown:
             break
         try:
-            await show_message(doors, channel, message, files)
+            before = await shown_message(doors, channel, message.key)
+            posted = await show_message(doors, channel, message, files)
+            await call_people(doors, posted, message.key, call, rings=before is None)
         except SlackRefused as error:
             log.warning("a channel takes no message", channel=channel, key=message.key, reason=str(error))
             await problem_began(doors, f"channel {channel}", error)

@@ -111,6 +111,22 @@ async def test_the_group_on_call_is_mentioned_when_a_risk_is_grave(
         assert ("<!subteam^S0ONCALL>" in text and "<@U0BOSS>" in text) is calls
 
 
+async def test_a_risk_that_comes_into_a_message_by_an_edit_calls_in_the_thread_once(tmp_path: Path) -> None:
+    """Slack tells nobody of a name that an edit brings."""
+    async with routed(tmp_path, mention=("S0ONCALL",)) as (world, _):
+        record = await show(world, "feature", rows())
+        for change in ("first", "second"):
+            stored = await world.doors.store.report(record.report_id)
+            assert stored is not None
+            report = replace(stored.report, clusters=(rows(RISK),), digest=change)
+            await world.doors.store.save_report(replace(stored, report=report), record.work_key)
+            await tell(world, record.pull_request.key)
+        told, *below = messages(world, world.channel)
+        assert "<!subteam^S0ONCALL>" in told
+        assert len(below) == 1
+        assert "<!subteam^S0ONCALL>" in below[0]
+
+
 async def test_what_a_filter_leaves_out_has_no_message_until_it_is_let_in(tmp_path: Path) -> None:
     async with routed(tmp_path) as (world, _):
         object.__setattr__(world.doors, "filters", FilterPolicy(labels=Choice(exclude=("wip",))))
