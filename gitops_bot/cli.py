@@ -135,6 +135,37 @@ def diff(
     raise typer.Exit(_EXIT_CODES[report.verdict])
 
 
+@app.command()
+def review(
+    url: Annotated[str, typer.Argument(help="The address of the pull request.")],
+    settings: SettingsFile = None,
+    show_prompt: Annotated[
+        bool, typer.Option("--show-prompt", help="Print all that would be sent to the model, and send nothing.")
+    ] = False,
+) -> None:
+    """Let a language model review one pull request, and tell nobody. It decides nothing.
+
+    Exit code 0: there is a review, whatever it says; 1: there is none.
+    """
+    from gitops_bot.journeys.diff_pull_request import pull_request_of
+    from gitops_bot.service import opinion_once, prompt_once
+    from gitops_bot.views.opinions import opinion_text
+
+    loaded = load_settings(settings)
+    telemetry.set_up_logging("ERROR", as_json=False)
+    repository, number = pull_request_of(url, loaded.github.html_url)
+    board = ProgressBoard(shown=False, quiet=True)
+    if show_prompt:
+        with _counting(board):
+            text = asyncio.run(prompt_once(loaded, repository, number, board))
+        typer.echo(text)
+        return
+    with _counting(board):
+        opinion = asyncio.run(opinion_once(loaded, repository, number, board))
+    Console().print(opinion_text(opinion))
+    raise typer.Exit(1 if opinion.answer is None else 0)
+
+
 def _one_object(report: Report, name: str) -> Any:
     """Give the view of one object. Any: what Rich can print."""
     from gitops_bot.views import terminal_object

@@ -22,13 +22,14 @@ from gitops_bot.config import (
     ChoiceSettings,
     FilterSettings,
     FluxSettings,
+    LanguageModelSettings,
     NoiseSettings,
     RiskSettings,
     Settings,
     SlackSettings,
     StatusSettings,
 )
-from gitops_bot.errors import GitopsBotError, SettingsError, StoreError
+from gitops_bot.errors import GitopsBotError, ModelError, SettingsError, StoreError
 from gitops_bot.flux import FluxDoor
 from gitops_bot.git import GitDoor, LocalClone
 from gitops_bot.github import DeviceFlow, GitHubDoor
@@ -42,14 +43,17 @@ from gitops_bot.journeys.one_at_a_time import OneAtATime
 from gitops_bot.journeys.patience import Patience
 from gitops_bot.journeys.plan_rights import Differences, compare_rights, plan_for
 from gitops_bot.journeys.poll_repositories import Looks, poll_repositories
-from gitops_bot.journeys.ports import Doors, Eyes
+from gitops_bot.journeys.ports import Advice, Doors, Eyes
 from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.journeys.prove_guards import prove_guards
+from gitops_bot.journeys.review_by_model import opinion_on
 from gitops_bot.journeys.shared_runs import SharedRuns
 from gitops_bot.journeys.tell_waiting import tell_waiting
 from gitops_bot.journeys.withdraw_approval import withdraw_outdated_approvals
+from gitops_bot.llm import LanguageModelDoor
 from gitops_bot.models.chat import Click
 from gitops_bot.models.checks import Check, CheckState
+from gitops_bot.models.opinions import Limits, Opinion, SpendLimits
 from gitops_bot.models.outcomes import Outcome
 from gitops_bot.models.pull_requests import Repository
 from gitops_bot.models.records import AuditEntry
@@ -64,6 +68,7 @@ from gitops_bot.rules.filters import Choice, Drafts, FilterPolicy
 from gitops_bot.rules.fleet import Fleet
 from gitops_bot.rules.fleet_rights import Choices, RightsPlan
 from gitops_bot.rules.noise import FieldRule, NoisePolicy
+from gitops_bot.rules.opinions import OpinionPolicy, has_something_to_review
 from gitops_bot.rules.publishing import Publish, PublishPolicy
 from gitops_bot.rules.risk import RiskPolicy
 from gitops_bot.rules.routing import ChannelPolicy, QuietHours, Route
@@ -71,6 +76,7 @@ from gitops_bot.rules.statuses import StatusPolicy
 from gitops_bot.rules.trust import TrustPolicy
 from gitops_bot.slack import SlackDoor
 from gitops_bot.store import LinkedAccounts, Store, open_store
+from gitops_bot.views.prompt import prompt_of, shown_prompt
 from gitops_bot.web.health import serve_health
 
 log = telemetry.logger(__name__)
@@ -83,6 +89,9 @@ _SOCKETS_SETTLE = 5
 _CLICKS_SIDE_BY_SIDE = 8
 # People who have a code and type it in at this moment.
 _LINKING_SIDE_BY_SIDE = 50
+_MODELS_SIDE_BY_SIDE = 2
+# Limits of a month have to be counted for so long.
+_SPEND_DAYS = 32
 
 
 def _now() -> datetime:
@@ -330,6 +339,65 @@ def settings_digest(settings: Settings) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
+def _opinion_policy(settings: LanguageModelSettings) -> OpinionPolicy:
+    return OpinionPolicy(settings.enabled, settings.repositories, settings.prompt_characters)
+
+
+def _spend_limits(settings: LanguageModelSettings) -> SpendLimits:
+    told = settings.limits
+    return SpendLimits(*(Limits(**span.model_dump()) for span in (told.pull_request, told.day, told.month)))
+
+
+async def _advice(settings: Settings, store: Store, stack: AsyncExitStack) -> Advice | None:
+    """Build what it takes to ask a language model; None where nobody wants that."""
+    policy = _opinion_policy(settings.llm)
+    if not (policy.enabled and policy.repositories and settings.llm.endpoints):
+        return None
+    model = LanguageModelDoor(settings.llm, settings.network)
+    stack.push_async_callback(model.close)
+    queue = await stack.enter_async_context(InProcessQueue(concurrency=_MODELS_SIDE_BY_SIDE, name="models"))
+    if lost := await store.spend.settle_left(_now()):
+        log.warning("calls of models were cut off by the last stop: they count as if they had used all", calls=lost)
+    return Advice(model, queue, policy, _spend_limits(settings.llm))
+
+
+async def prompt_once(settings: Settings, repository: Repository, number: int, board: ProgressBoard) -> str:
+    """Give all that a model would be sent about a pull request: ``gitops-bot review --show-prompt``."""
+    async with AsyncExitStack() as stack:
+        eyes = await stack.enter_async_context(open_eyes(settings))
+        model = LanguageModelDoor(settings.llm, settings.network)
+        stack.push_async_callback(model.close)
+        report = await diff_pull_request(eyes, repository, number, board)
+        prompt = prompt_of(report, characters=settings.llm.prompt_characters)
+        return shown_prompt(model.instructions(prompt.asking), prompt)
+
+
+async def opinion_once(settings: Settings, repository: Repository, number: int, board: ProgressBoard) -> Opinion:
+    """Let a model review one pull request, within the limits, and tell nobody: ``gitops-bot review``."""
+    if not _opinion_policy(settings.llm).allows(repository):
+        raise SettingsError(
+            f"llm.repositories does not name {repository}, or llm.enabled is off: nothing of it may be sent. "
+            "--show-prompt shows what would be."
+        )
+    async with AsyncExitStack() as stack:
+        store = await open_store(settings.database_url, audit_anchors=settings.audit_anchors)
+        stack.push_async_callback(store.close)
+        eyes = await stack.enter_async_context(open_eyes(settings))
+        model = LanguageModelDoor(settings.llm, settings.network)
+        stack.push_async_callback(model.close)
+        report = await diff_pull_request(eyes, repository, number, board)
+        if not has_something_to_review(report):
+            raise ModelError(f"There is nothing to review: {repository}#{number} is held, closed, or changes nothing.")
+        return await opinion_on(
+            report,
+            model,
+            store.spend,
+            limits=_spend_limits(settings.llm),
+            characters=settings.llm.prompt_characters,
+            clock=_now,
+        )
+
+
 @asynccontextmanager
 async def open_service(settings: Settings) -> AsyncIterator["Service"]:
     """Build everything that the service needs, and close it afterwards, last opened first."""
@@ -361,6 +429,7 @@ async def open_service(settings: Settings) -> AsyncIterator["Service"]:
             linking=linking,
             links=LinkedAccounts(store, settings.github.read_oauth_key) if flow is not None else None,
             device_flow=flow,
+            advice=await _advice(settings, store, stack),
             patience=Patience(),
             one_at_a_time=OneAtATime(),
             watch=settings.watch,
@@ -448,7 +517,10 @@ class Service:
 
     async def forget(self) -> None:
         """Delete what is older than the retention."""
-        gone = await self._store.forget_before(_now() - timedelta(days=self._settings.store.retention_days))
+        days = self._settings.store.retention_days
+        gone = await self._store.forget_before(_now() - timedelta(days=days))
+        await self._store.opinions.forget_before(_now() - timedelta(days=days))
+        await self._store.spend.forget_before(_now() - timedelta(days=max(days, _SPEND_DAYS)))
         log.info("old reports and clicks are deleted", rows=gone)
         # Nothing else bounds the disk: commits that nobody asks for any more go.
         await self._git.tidy()

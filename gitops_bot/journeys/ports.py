@@ -19,6 +19,7 @@ from gitops_bot.models.changes import FluxOutcome
 from gitops_bot.models.chat import ChatFile, ChatIdentity, ChatMessage, ChatPerson, Click, PostedMessage
 from gitops_bot.models.checks import GuardState, RunnerFacts
 from gitops_bot.models.kustomizations import ClusterCredentials, ClusterSnapshot, Kustomization, ObjectReference
+from gitops_bot.models.opinions import Asking, Opinion, Prompt, Purse, Said, SpendLimits, Usage
 from gitops_bot.models.outcomes import Outcome
 from gitops_bot.models.pull_requests import (
     Comment,
@@ -48,6 +49,7 @@ from gitops_bot.rules.extra_buttons import ButtonTemplate
 from gitops_bot.rules.feeds import ArtifactOrigin
 from gitops_bot.rules.filters import FilterPolicy
 from gitops_bot.rules.noise import NoisePolicy
+from gitops_bot.rules.opinions import OpinionPolicy
 from gitops_bot.rules.publishing import PublishPolicy
 from gitops_bot.rules.risk import RiskPolicy
 from gitops_bot.rules.routing import ChannelPolicy
@@ -352,8 +354,56 @@ class Outcomes(Protocol):
         ...
 
 
+class Opinions(Protocol):
+    """store/: what language models said."""
+
+    async def of(self, pull_request: str, digest: str) -> Opinion | None:
+        """What a model said of the report with this digest; None when none was asked."""
+        ...
+
+    async def save(self, opinion: Opinion) -> None:
+        """Insert or replace."""
+        ...
+
+
+class Spend(Protocol):
+    """store/: what language models used."""
+
+    async def reserve(
+        self, pull_request: str, model: str, expected: Usage, *, at: datetime, limits: SpendLimits
+    ) -> int | str:
+        """Set aside what a call may use at most; its number, or the limit that forbids it in words."""
+        ...
+
+    async def settle(self, number: int, used: Usage) -> None:
+        """Replace what was set aside by what was used."""
+        ...
+
+
+class LanguageModel(Protocol):
+    """llm/: asks for an opinion."""
+
+    def instructions(self, asking: Asking) -> str:
+        """What the model is told to do, as it is sent before every prompt."""
+        ...
+
+    async def ask(self, prompt: Prompt, purse: Purse) -> Said:
+        """Ask, within a deadline. ModelError: there is no answer, and why, in the provider's own words."""
+        ...
+
+
 class Store(Protocol):
     """store/: what must last."""
+
+    @property
+    def opinions(self) -> Opinions:
+        """What language models said."""
+        ...
+
+    @property
+    def spend(self) -> Spend:
+        """What language models used."""
+        ...
 
     @property
     def outcomes(self) -> Outcomes:
@@ -503,6 +553,17 @@ class Eyes:
 
 
 @dataclass(frozen=True)
+class Advice:
+    """Where opinions come from."""
+
+    model: LanguageModel
+    # Of its own: nobody waits behind a model.
+    queue: Queue
+    policy: OpinionPolicy
+    limits: SpendLimits
+
+
+@dataclass(frozen=True)
 class Doors(Eyes):
     """Everything that a journey of the service may ask."""
 
@@ -516,6 +577,8 @@ class Doors(Eyes):
     # None: linking is not set up.
     links: Links | None
     device_flow: DeviceFlow | None
+    # None: no model is asked.
+    advice: Advice | None
     patience: Patience
     one_at_a_time: OneAtATime
     watch: WatchSettings

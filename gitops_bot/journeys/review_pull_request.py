@@ -24,6 +24,7 @@ from gitops_bot.journeys.look_at_pull_request import look_at_pull_request
 from gitops_bot.journeys.ports import Doors
 from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.journeys.publish_report import publish_report
+from gitops_bot.journeys.review_by_model import ask_for_opinion
 from gitops_bot.journeys.show_message import show_message
 from gitops_bot.journeys.show_progress import shown_progress
 from gitops_bot.journeys.tell_pull_request import has_message, tell_newest_report
@@ -124,7 +125,8 @@ async def _tell(doors: Doors, pull: PullRequest, base_tip: str) -> None:
     if stored is None:
         return
     told_all = True
-    if await _is_to_be_told(doors, pull, stored.report):
+    is_told = await _is_to_be_told(doors, pull, stored.report)
+    if is_told:
         told_all = await tell_newest_report(doors, pull.key)
         await publish_report(doors, stored)
     # Only now: a kill before this line makes the next start tell it (again, as an edit). A cluster that
@@ -142,6 +144,8 @@ async def _tell(doors: Doors, pull: PullRequest, base_tip: str) -> None:
         return now if moved else replace(now, progress=progress, lacks_a_cluster=lacks)
 
     await change_record(doors, pull.key, told)
+    if is_told and told_all and not lacks:
+        ask_for_opinion(doors, stored)
 
 
 async def _is_to_be_told(doors: Doors, pull: PullRequest, report: Report) -> bool:

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 
 from gitops_bot.models.chat import ChatFile, ChatMessage
+from gitops_bot.models.opinions import Opinion
 from gitops_bot.models.outcomes import Outcome
 from gitops_bot.models.pull_requests import PullRequest, Repository
 from gitops_bot.models.records import Decision
@@ -19,6 +20,7 @@ from gitops_bot.views import slack_actions
 from gitops_bot.views import slack_blocks as block
 from gitops_bot.views.html_report import html_report
 from gitops_bot.views.json_report import content_to_digest
+from gitops_bot.views.opinions import opinion_blocks
 from gitops_bot.views.outcomes import outcome_blocks
 from gitops_bot.views.risks import RiskGroup, one_line, risk_groups, risk_lines, risk_title
 from gitops_bot.views.slack_blocks import Block
@@ -48,11 +50,12 @@ def review_message(
     outlook: str = "",
     extra: Sequence[ExtraButton] = (),
     outcomes: Sequence[Outcome] = (),
+    opinion: Opinion | None = None,
 ) -> tuple[ChatMessage, tuple[ChatFile, ...]]:
     """Show a report, what people did with it, and what they may do now.
 
     ``called``: Slack ids to be mentioned; ``outlook``: what an approval will be worth, in our own words;
-    ``outcomes``: what has become of the merge.
+    ``outcomes``: what has become of the merge; ``opinion``: what a model says of the report.
 
     The state of ``report.pull_request`` (open, closed, merged, draft) is what the message shows.
     The file is there when something is not in the message, and its name is made of what was found.
@@ -60,6 +63,7 @@ def review_message(
     pull, counts = report.pull_request, tally(report.clusters)
     risks = risk_groups(report)
     head = [*_heading(pull, report), *outcome_blocks(outcomes), _summary(report, counts), *_risks(risks)]
+    head += opinion_blocks(opinion)
     tail = [
         *([block.context(outlook)] if outlook else []),
         *slack_actions.buttons(report, report_id, actions),

@@ -21,9 +21,10 @@ from rich.console import Console
 
 from gitops_bot.models.checks import Check, CheckState
 from gitops_bot.models.kustomizations import KustomizationId, ObjectReference
+from gitops_bot.models.opinions import Judgement, Opinion, OpinionFinding, ReviewAnswer
 from gitops_bot.models.outcomes import Difference, Outcome, OutcomeState
 from gitops_bot.models.records import Decision
-from gitops_bot.models.reports import Report
+from gitops_bot.models.reports import Report, Severity
 from gitops_bot.models.statuses import StatusState
 from gitops_bot.rules.cleaning import has_hidden_characters
 from gitops_bot.rules.decisions import Action
@@ -31,6 +32,7 @@ from gitops_bot.views import (
     commit_status,
     github_comment,
     html_report,
+    opinions,
     outcomes,
     slack_actions,
     slack_dialogs,
@@ -85,6 +87,12 @@ def deed(text: str, action: Action) -> Decision:
     return Decision("a/b#1", action, "done", text, text, text, "r", "c", datetime.now(UTC), text)
 
 
+def opinion_of(text: str) -> Opinion:
+    finding = OpinionFinding(text, text, Severity.CRITICAL, text, text)
+    answer = ReviewAnswer(text, Judgement.BLOCK, (finding,) * 7)
+    return Opinion(text, text, datetime.now(UTC), answer, problem=text, model=text)
+
+
 def outcomes_of(text: str) -> list[Outcome]:
     """What became of a merge, with one text in every place that is not ours."""
     place, now = KustomizationId("production", text, text), datetime.now(UTC)
@@ -112,6 +120,10 @@ SLACK: dict[str, Callable[[str], Any]] = {
     "slack_digest.digest_message": lambda text: slack_digest.digest_message(
         [hostile(text)], datetime.now(UTC), key="k"
     ),
+    "opinions.opinion_blocks": lambda text: [
+        *opinions.opinion_blocks(opinion_of(text)),
+        *opinions.opinion_blocks(replace(opinion_of(text), answer=None)),
+    ],
     "outcomes.outcome_blocks": lambda text: outcomes.outcome_blocks(outcomes_of(text)),
     "slack_actions.buttons": lambda text: slack_actions.buttons(hostile(text), "r", tuple(Action)),
     "slack_actions.view_button": lambda text: slack_actions.view_button(
@@ -146,6 +158,7 @@ ONE_LINE: dict[str, Callable[[str], str]] = {
 TERMINAL: dict[str, Callable[[str], Any]] = {
     "terminal.terminal_report": lambda text: terminal.terminal_report(hostile(text), full=True),
     "terminal.progress_line": lambda text: terminal.progress_line(1, 2, text),
+    "opinions.opinion_text": lambda text: opinions.opinion_text(opinion_of(text)),
     "outcomes.accuracy": lambda text: outcomes.accuracy(outcomes_of(text)),
     "terminal_checks.check_line": lambda text: terminal_checks.check_line(Check(text, CheckState.BAD, text, text)),
     "terminal_checks.summary_line": lambda _text: terminal_checks.summary_line([CheckState.BAD]),

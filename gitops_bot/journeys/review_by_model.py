@@ -1,0 +1,121 @@
+"""Ask a language model about a report that people have already: once for each report, and never in their way."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+
+from gitops_bot import telemetry
+from gitops_bot.errors import GitopsBotError, ModelError
+from gitops_bot.journeys.ports import Doors, LanguageModel, Spend
+from gitops_bot.journeys.tell_pull_request import has_message, tell_newest_report
+from gitops_bot.models.opinions import Answer, Asking, Opinion, Prompt, ReviewAnswer, SpendLimits, Usage
+from gitops_bot.models.records import StoredReport
+from gitops_bot.models.reports import Report
+from gitops_bot.rules.opinions import checked, has_something_to_review, is_due
+from gitops_bot.views.prompt import prompt_of
+
+log = telemetry.logger(__name__)
+
+
+@dataclass
+class _Purse:
+    """Pays for one review out of what the settings allow; ``paid`` adds up what was used."""
+
+    spend: Spend
+    limits: SpendLimits
+    clock: Callable[[], datetime]
+    pull_request: str
+    paid: Usage = field(default_factory=Usage)
+
+    async def reserve(self, model: str, expected: Usage) -> int:
+        given = await self.spend.reserve(self.pull_request, model, expected, at=self.clock(), limits=self.limits)
+        if isinstance(given, str):
+            raise ModelError(f"{given[0].upper()}{given[1:]} (llm.limits).")
+        return given
+
+    async def settle(self, number: int, used: Usage) -> None:
+        self.paid += used
+        await self.spend.settle(number, used)
+
+
+async def opinion_on(
+    report: Report,
+    model: LanguageModel,
+    spend: Spend,
+    *,
+    limits: SpendLimits,
+    characters: int,
+    clock: Callable[[], datetime],
+    tries: int = 1,
+) -> Opinion:
+    """Give what a model says of a report, or why there is nothing: this never fails over the model."""
+    key, digest = report.pull_request.key, report.digest
+    prompt = prompt_of(report, Asking.REVIEW, characters=characters)
+    purse = _Purse(spend, limits, clock, key)
+    try:
+        said = await model.ask(prompt, purse)
+        answer, dropped = _checked(said.answer, prompt)
+    except ModelError as error:
+        problem = telemetry.without_tokens(str(error))
+        return Opinion(key, digest, clock(), problem=problem, usage=purse.paid, missing=prompt.missing, tries=tries)
+    return Opinion(
+        key,
+        digest,
+        clock(),
+        answer,
+        model=said.model,
+        usage=said.usage,
+        seconds=said.seconds,
+        dropped=dropped,
+        missing=prompt.missing,
+        tries=tries,
+    )
+
+
+def _checked(answer: Answer, prompt: Prompt) -> tuple[ReviewAnswer, int]:
+    if not isinstance(answer, ReviewAnswer):
+        raise ModelError("The model answered another question.")
+    return checked(answer, prompt.known)
+
+
+def ask_for_opinion(doors: Doors, stored: StoredReport) -> None:
+    """Let a model review a report that people were told of, where that is allowed. Never waits."""
+    pull, advice = stored.report.pull_request, doors.advice
+    if advice is None or not advice.policy.allows(pull.repository) or not has_something_to_review(stored.report):
+        return
+    advice.queue.put(pull.key, partial(review_by_model, doors, pull.key))
+
+
+async def review_by_model(doors: Doors, key: str) -> None:
+    """Review the newest report of a pull request unless that is done, and show it in the message that is there."""
+    try:
+        await _review(doors, key)
+    except GitopsBotError as error:
+        log.warning("a review by a model has to wait", pull_request=key, reason=str(error))
+        telemetry.failures.labels("review_by_model", type(error).__name__).inc()
+
+
+async def _review(doors: Doors, key: str) -> None:
+    record = await doors.store.pull_request(key)
+    stored = await doors.store.report(record.report_id) if record else None
+    advice = doors.advice
+    if record is None or stored is None or advice is None or record.pull_request.state != "open":
+        return
+    kept = await doors.store.opinions.of(key, stored.report.digest)
+    if not is_due(kept):
+        return
+    opinion = await opinion_on(
+        stored.report,
+        advice.model,
+        doors.store.spend,
+        limits=advice.limits,
+        characters=advice.policy.characters,
+        clock=doors.clock,
+        tries=kept.tries + 1 if kept else 1,
+    )
+    await doors.store.opinions.save(opinion)
+    telemetry.opinions.labels("none" if opinion.answer is None else opinion.answer.judgement.value).inc()
+    log.info("reviewed by a model", pull_request=key, model=opinion.model, problem=opinion.problem)
+    if await has_message(doors, key):
+        await tell_newest_report(doors, key)
