@@ -91,7 +91,8 @@ async def _of_pull_request(
         return _all(doors, StatusState.FAILURE, commit_status.parked(record.problem))
     report = await _newest_report(doors, pull, record)
     if report is None:
-        if record is not None and record.progress is Progress.LISTED and pull.key not in doors.queue.busy_keys:
+        listed = record is not None and record.progress is Progress.LISTED
+        if listed and pull.key not in doors.queue.busy_keys and not _waits(doors, pull.key):
             doors.queue.put(pull.key, partial(_look_in_silence, doors, pull.key))
         return _all(doors, StatusState.PENDING, commit_status.LOOKING)
     return _of_report(doors, report)
@@ -138,9 +139,14 @@ async def _look_in_silence(doors: Doors, key: str) -> None:
         return
     try:
         report = await _look(doors, record.pull_request, record.base_tip)
-    except GitopsBotError as error:
+    except Exception as error:
+        # Looks for statuses are nobody's in particular: one that fails must not take its place at every tick.
+        doors.patience.pause(_subject(key), doors.clock())
+        if not isinstance(error, GitopsBotError):
+            raise
         log.warning("a look for a status has to wait", pull_request=key, reason=str(error))
         return
+    doors.patience.go_on(_subject(key))
     work, report_id = work_key(doors, report.pull_request, record.base_tip), f"status-{report.digest[:24]}"
     await doors.store.save_report(StoredReport(report_id, report), work)
 
@@ -176,9 +182,18 @@ async def _of_queue(
             continue
         found += [(commit, status) for status in _all(doors, StatusState.PENDING, commit_status.LOOKING)]
         key = f"{repository.key}@{commit}"
-        if key not in doors.queue.busy_keys:
+        if key not in doors.queue.busy_keys and not _waits(doors, key):
             doors.queue.put(key, partial(_look_at_queued, doors, repository, number, branch, base, commit))
     return found
+
+
+def _subject(key: str) -> str:
+    """What the patience with a look for a status is counted by."""
+    return f"status of {key}"
+
+
+def _waits(doors: Doors, key: str) -> bool:
+    return doors.patience.pauses(_subject(key), doors.clock())
 
 
 def _queue_report(base: str, commit: str) -> str:
@@ -200,7 +215,10 @@ async def _look_at_queued(
         tip = await doors.github.branch_tip(repository, base)
         board = ProgressBoard(shown=False, quiet=True)
         report = await look_at_pull_request(doors, queued, tip, board, released=frozenset({commit}))
-    except GitopsBotError as error:
+    except Exception as error:
+        doors.patience.pause(_subject(f"{repository.key}@{commit}"), doors.clock())
+        if not isinstance(error, GitopsBotError):
+            raise
         log.warning("a look at the merge queue has to wait", branch=branch, reason=str(error))
         return
     await doors.store.save_report(StoredReport(_queue_report(base, commit), report), work_key(doors, queued, tip))
