@@ -1,9 +1,10 @@
 # make demo    a whole world on this machine, with the bot in it      (ARGS=--once plays the tour alone)
 # make test    everything that proves the code: style, types, structure, all tests
+# make benchmarks  how long it takes                              (on an idle machine)
 # make check   the quick part of it
 # make prove-defences   take each defence away, in a copy, and see which test notices      (ARGS=T8 for one threat)
 .DEFAULT_GOAL := help
-.PHONY: help demo tools test prove-defences check format lock clean image-test
+.PHONY: help demo tools test benchmarks prove-defences check format lock clean image-test
 
 PYTHON ?= python3
 VENV := .venv
@@ -45,7 +46,11 @@ test: $(VENV)/.development tools
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	TESTS_MUST_NOT_SKIP=1 $(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	TESTS_MUST_NOT_SKIP=1 $(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+
+# Times and ratios: on an idle machine.
+benchmarks: $(VENV)/.development tools
+	$(BIN)/pytest -q -s tests/benchmarks
 
 prove-defences: $(VENV)/.development tools
 	$(BIN)/python tests/defences/prove.py $(ARGS)

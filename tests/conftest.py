@@ -93,6 +93,34 @@ class _Starts:
             self._opened += len(os.read(self._events, 1 << 16)) // self._EVENT_BYTES
 
 
+# What takes minutes begins first, so that no worker is left alone with it at the end.
+_LONG = (
+    "test_kills",
+    "test_outages",
+    "test_wide_pull_request",
+    "test_scenes",
+    "test_flux_runner",
+    "test_leak_hunt",
+    "test_rbac_command",
+    "test_refusals",
+    "test_families",
+    "test_tour",
+    "test_follow_merge",
+    "test_rights",
+    "test_carried_reports",
+    "test_affected_generated",
+    "test_click_states",
+    "test_escapes",
+    "test_hostile_trees",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order what was shuffled: long ones first, everything else as it came."""
+    places = {name: place for place, name in enumerate(_LONG)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(_LONG)))
+
+
 _BOX = pytest.StashKey[Toolbox]()
 _CALLS = pytest.StashKey[_Starts]()
 
