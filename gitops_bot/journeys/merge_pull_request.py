@@ -1,8 +1,15 @@
 """Merge exactly the commit that was shown. GitHub itself refuses when the head has moved."""
 
+from gitops_bot.errors import GitHubRejected
 from gitops_bot.journeys.ports import Doors
 from gitops_bot.models.pull_requests import PullRequest
 from gitops_bot.models.records import Effect, EffectState, StoredReport
+
+# GitHub's ``reviewDecision`` to what is missing.
+_NOT_YET = {
+    "REVIEW_REQUIRED": "The rules of the branch ask for a review that is not there yet.",
+    "CHANGES_REQUESTED": "Somebody has asked for changes.",
+}
 
 
 async def merge_pull_request(doors: Doors, stored: StoredReport, now: PullRequest, click: str) -> tuple[str, str]:
@@ -13,6 +20,11 @@ async def merge_pull_request(doors: Doors, stored: StoredReport, now: PullReques
     if now.merged:
         return "done", now.merge_commit_sha or ""
     pull = stored.report.pull_request
+    # GitHub lets administrators merge without the reviews that its rules ask for. Should our account be one, those
+    # who press the button are none.
+    decision = await doors.github.review_decision(pull.repository, pull.number)
+    if decision in _NOT_YET:
+        raise GitHubRejected(f"{_NOT_YET[decision]} Nothing was merged.")
     await doors.store.save_effect(_effect(doors, stored, EffectState.BEGUN, click), doors.clock())
     commit = await doors.github.merge(pull.repository, pull.number, pull.head_sha, doors.decision_policy.merge)
     await doors.store.save_effect(_effect(doors, stored, EffectState.DONE, click), doors.clock())

@@ -147,6 +147,22 @@ async def test_a_merge_in_doubt_is_told_as_done(world: ClickWorld) -> None:
     assert [(one.action, one.outcome) for one in await world.decisions(stored)] == [("merge", "done")]
 
 
+async def test_the_right_to_merge_without_a_review_is_lent_to_nobody(world: ClickWorld) -> None:
+    """An administrator's token merges past the rules of a branch: whoever presses the button must not by it."""
+    await world.github.control("rules", repository="acme/fleet", branch="main", required_approving_review_count=1)
+    stored = await world.reported("unreviewed")
+    await choose(world, stored, "merge", "author")
+    [view] = await world.slack_views()
+    await world.submitted(view)
+    assert "ask for a review that is not there yet" in world.heard("author")[-1]
+    asked = [(one["method"], one["path"]) for one in world.github.standin.requests]
+    assert not [path for method, path in asked if method == "PUT" and path.endswith("/merge")]
+    await world.pressed(stored, "approve", "reviewer")
+    await choose(world, stored, "merge", "author")
+    await world.submitted((await world.slack_views())[-1])
+    assert (await world.github.get(f"/pulls/{stored.report.pull_request.number}"))["merged"] is True
+
+
 async def test_a_merge_is_the_one_of_who_pressed(world: ClickWorld) -> None:
     """Who had the dialog open while somebody else merged has done nothing, whatever the audit trail is asked."""
     stored = await world.reported("twice")
