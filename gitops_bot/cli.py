@@ -342,6 +342,40 @@ def accuracy(settings: SettingsFile = None, output: OutputOption = Output.TEXT) 
         Console().print(outcomes.accuracy(found))
 
 
+llm_app = typer.Typer(help="The language model that is asked for opinions.", rich_markup_mode=None)
+app.add_typer(llm_app, name="llm")
+
+
+@llm_app.callback()
+def llm() -> None:
+    """Keep ``check`` a command of its own as long as it is the only one."""
+
+
+@llm_app.command("check")
+def llm_check(settings: SettingsFile = None) -> None:
+    """Show a few fixed cases to the model: does it keep the schema, see harm, resist planted instructions; its cost.
+
+    Exit code 1: a case has no answer. Nothing of a repository is sent.
+    """
+    from gitops_bot.service import check_language_model
+    from gitops_bot.views.terminal_checks import check_line, summary_line
+
+    loaded = load_settings(settings)
+    telemetry.set_up_logging("ERROR", as_json=False)
+
+    async def try_all() -> list[CheckState]:
+        states = []
+        async for found in check_language_model(loaded):
+            console.print(check_line(found))
+            states.append(found.state)
+        return states
+
+    console = Console()
+    states = asyncio.run(try_all())
+    console.print(summary_line(states))
+    raise typer.Exit(1 if CheckState.BAD in states else 0)
+
+
 audit_app = typer.Typer(help="Who decided what: list, export and verify the audit trail.", rich_markup_mode=None)
 app.add_typer(audit_app, name="audit")
 

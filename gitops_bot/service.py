@@ -35,6 +35,7 @@ from gitops_bot.git import GitDoor, LocalClone
 from gitops_bot.github import DeviceFlow, GitHubDoor
 from gitops_bot.journeys.carry_out_click import carry_out_waiting_clicks, receive_click
 from gitops_bot.journeys.check_installation import check_installation, judge_sockets
+from gitops_bot.journeys.check_model import check_model
 from gitops_bot.journeys.diff_pull_request import diff_pull_request
 from gitops_bot.journeys.find_affected import find_affected_in_clone
 from gitops_bot.journeys.follow_merge import follow_merges
@@ -396,6 +397,20 @@ async def opinion_once(settings: Settings, repository: Repository, number: int, 
             characters=settings.llm.prompt_characters,
             clock=_now,
         )
+
+
+async def check_language_model(settings: Settings) -> AsyncIterator[Check]:
+    """Show fixed cases to the model of the settings: ``gitops-bot llm check``. Nothing of a repository is sent."""
+    if not settings.llm.enabled:
+        raise SettingsError("llm.enabled is off: no call is made.")
+    async with AsyncExitStack() as stack:
+        store = await open_store(settings.database_url, audit_anchors=settings.audit_anchors)
+        stack.push_async_callback(store.close)
+        model = LanguageModelDoor(settings.llm, settings.network)
+        stack.push_async_callback(model.close)
+        limits = _spend_limits(settings.llm)
+        async for check in check_model(model, store.spend, limits=limits, language=settings.llm.language, clock=_now):
+            yield check
 
 
 @asynccontextmanager

@@ -19,8 +19,8 @@ log = telemetry.logger(__name__)
 
 
 @dataclass
-class _Purse:
-    """Pays for one review out of what the settings allow; ``paid`` adds up what was used."""
+class ModelPurse:
+    """Pays for one question out of what the settings allow; ``paid`` adds up what was used."""
 
     spend: Spend
     limits: SpendLimits
@@ -29,12 +29,14 @@ class _Purse:
     paid: Usage = field(default_factory=Usage)
 
     async def reserve(self, model: str, expected: Usage) -> int:
+        """Set aside what one call may cost at most; ModelError names the limit that forbids it."""
         given = await self.spend.reserve(self.pull_request, model, expected, at=self.clock(), limits=self.limits)
         if isinstance(given, str):
             raise ModelError(f"{given[0].upper()}{given[1:]} (llm.limits).")
         return given
 
     async def settle(self, number: int, used: Usage) -> None:
+        """Replace what was set aside by what was used."""
         self.paid += used
         await self.spend.settle(number, used)
 
@@ -52,7 +54,7 @@ async def opinion_on(
     """Give what a model says of a report, or why there is nothing: this never fails over the model."""
     key, digest = report.pull_request.key, report.digest
     prompt = prompt_of(report, Asking.REVIEW, characters=characters)
-    purse = _Purse(spend, limits, clock, key)
+    purse = ModelPurse(spend, limits, clock, key)
     try:
         said = await model.ask(prompt, purse)
         answer, dropped = _checked(said.answer, prompt)
