@@ -131,6 +131,20 @@ def hold_on(made: Iterable[Decision]) -> Decision | None:
     return last if last is not None and last.action == Action.HOLD else None
 
 
+def changes_wanted_by(made: Iterable[Decision], login: str) -> Decision | None:
+    """The request for changes of somebody else that still stands; None when there is none.
+
+    Reviews from here are of one account on GitHub, where its newest counts: an approval would undo what another
+    person has asked for. They take it back by approving themselves.
+    """
+    newest: dict[str, Decision] = {}
+    for decision in made:
+        if decision.action in {Action.APPROVE, Action.REQUEST_CHANGES} and decision.outcome == "done":
+            newest[decision.github_login.lower()] = decision
+    newest.pop(login.lower(), None)
+    return next((one for one in newest.values() if one.action == Action.REQUEST_CHANGES), None)
+
+
 def is_grave(report: Report) -> bool:
     """Whether a person should read once more what they approve: high risk, something destroyed, not all seen."""
     if report.highest_risk is Severity.CRITICAL or not report.verdict.complete:
@@ -236,6 +250,7 @@ def _about_person(action: Action, person: Person, situation: Situation) -> _Tabl
     is_author = login.lower() == now.author.lower()
     people = situation.commit_people
     hold = hold_on(situation.made)
+    wanted = changes_wanted_by(situation.made, login) if action is Action.APPROVE else None
     return (
         (
             not login,
@@ -259,6 +274,13 @@ def _about_person(action: Action, person: Person, situation: Situation) -> _Tabl
         (
             is_author and action is Action.RELEASE and hold is not None and hold.github_login.lower() != login.lower(),
             f"You ({login}) are the author of {name}, and somebody else holds it: somebody else has to release it.",
+        ),
+        (
+            wanted is not None,
+            (
+                f"{wanted.github_login if wanted else ''} has asked for changes of {name}, and an approval from here "
+                "would take the place of that: they approve first, or you approve on GitHub."
+            ),
         ),
         (
             not person.permission.may_write,

@@ -183,6 +183,15 @@ def test_drafts_and_what_is_on_hold(action: Action) -> None:
     assert "on hold" in judge(action, made=(decision("hold"), decision("release", outcome="refused")))
 
 
+def test_an_approval_takes_nobody_elses_request_for_changes_away() -> None:
+    asked, earlier = decision("request_changes"), decision("request_changes", commit="c" * 40)
+    for made in ((asked,), (earlier,), (decision("approve"), asked), (asked, decision("approve", outcome="refused"))):
+        assert "carol has asked for changes" in judge(Action.APPROVE, made=made)
+    for made in ((asked, decision("approve")), (decision("request_changes", "BOB"),), (decision("hold", outcome="x"),)):
+        assert judge(Action.APPROVE, made=made) == ""
+    assert judge(Action.REQUEST_CHANGES, made=(asked,)) == ""
+
+
 def test_hold_and_release_make_sense_once() -> None:
     assert "on hold already" in judge(Action.HOLD, made=(decision("hold"),))
     assert "not on hold" in judge(Action.RELEASE)
