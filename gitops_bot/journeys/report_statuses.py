@@ -21,6 +21,7 @@ from gitops_bot.models.pull_requests import PullRequest, Repository
 from gitops_bot.models.records import Effect, EffectState, Progress, PullRequestRecord, StoredReport
 from gitops_bot.models.reports import Report
 from gitops_bot.models.statuses import CommitStatus, StatusState
+from gitops_bot.rules.decisions import hold_on
 from gitops_bot.rules.statuses import gravest, queued_pull_request, state_of
 from gitops_bot.views import commit_status
 
@@ -95,6 +96,9 @@ async def _of_pull_request(
         if listed and pull.key not in doors.queue.busy_keys and not _waits(doors, pull.key):
             doors.queue.put(pull.key, partial(_look_in_silence, doors, pull.key))
         return _all(doors, StatusState.PENDING, commit_status.LOOKING)
+    hold = hold_on(await doors.store.decisions(pull.key))
+    if hold is not None:
+        return _all(doors, StatusState.PENDING, commit_status.on_hold(hold.github_login))
     return _of_report(doors, report)
 
 

@@ -36,6 +36,11 @@ def no_answer(cluster: str) -> str:
     return one_line(f"{cluster} does not answer: what it follows is not known")
 
 
+def on_hold(login: str) -> str:
+    """Say that somebody keeps a pull request from being merged for now."""
+    return one_line(f"On hold by {login}")
+
+
 def parked(problem: str) -> str:
     """Say that a pull request could not be looked at, and is left alone until it moves."""
     return one_line(f"Could not be looked at: {problem}")

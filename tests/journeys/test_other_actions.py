@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 from bot_process import clear_faults, origin_of
-from click_world import ClickWorld, click_world
+from click_world import ClickWorld, choose, click_world
 from waiting import until
 
-from gitops_bot.models.records import StoredReport
 from gitops_bot.models.reports import Verdict
 
 MERGING = "decisions: {merge: squash}\n"
@@ -18,21 +17,6 @@ MERGING = "decisions: {merge: squash}\n"
 async def world(tmp_path: Path) -> AsyncIterator[ClickWorld]:
     async with click_world(tmp_path, MERGING) as running:
         yield running
-
-
-async def choose(world: ClickWorld, stored: StoredReport, action: str, login: str) -> None:
-    """Choose an entry of the menu, as it stands in the message, and wait until that is carried out."""
-    posted = await world.message(stored.report.pull_request)
-    message = world.slack.workspace.messages[posted.channel][posted.timestamp]
-    [menu] = [
-        element
-        for block in message.blocks or ()
-        if block["type"] == "actions"
-        for element in block["elements"]
-        if element["type"] == "overflow"
-    ]
-    [value] = [option["value"] for option in menu["options"] if option["value"].startswith(f"{action} ")]
-    await world.pressed(stored, "more", login, selected_option=value)
 
 
 async def test_request_changes_with_a_reason(world: ClickWorld) -> None:

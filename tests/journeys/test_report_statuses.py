@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from click_world import FLEET, ClickWorld, click_world
+from click_world import FLEET, ClickWorld, choose, click_world
 from waiting import eventually
 
 from gitops_bot.journeys.report_statuses import report_statuses
 from gitops_bot.models.records import Progress, PullRequestRecord
 from gitops_bot.models.reports import Verdict
+from gitops_bot.rules.decisions import Action
 
 FOLLOWED = frozenset({"main"})
 
@@ -150,6 +151,17 @@ async def test_a_commit_of_the_merge_queue_has_a_status_of_its_own(world: ClickW
     await eventually(reported, "the commit of the queue is looked at", 30)
     # Only the queue's commit is judged by it.
     assert await states(world, pull.head_sha) == ["success"]
+
+
+async def test_what_somebody_holds_waits_until_it_is_released(world: ClickWorld) -> None:
+    stored = await world.reported("feature", Verdict.CHANGES)
+    head = stored.report.pull_request.head_sha
+    await choose(world, stored, Action.HOLD, "reviewer")
+    await tick(world)
+    assert (await statuses(world, head))[0] == ("pending", "gitops-bot/production", "On hold by reviewer")
+    await choose(world, stored, Action.RELEASE, "reviewer")
+    await tick(world)
+    assert await states(world, head) == ["success", "pending"]
 
 
 async def test_a_refusal_is_told_once_and_ends_when_the_right_is_there(world: ClickWorld) -> None:

@@ -267,4 +267,19 @@ def at(world: ClickWorld, moment: datetime | None = None) -> None:
     object.__setattr__(world.doors, "clock", (lambda: moment) if moment else (lambda: datetime.now(UTC)))
 
 
-__all__ = ["FLEET", "ClickWorld", "at", "click_world", "replace"]
+async def choose(world: ClickWorld, stored: StoredReport, action: str, login: str) -> None:
+    """Choose an entry of the menu, as it stands in the message, and wait until that is carried out."""
+    posted = await world.message(stored.report.pull_request)
+    message = world.slack.workspace.messages[posted.channel][posted.timestamp]
+    [menu] = [
+        element
+        for block in message.blocks or ()
+        if block["type"] == "actions"
+        for element in block["elements"]
+        if element["type"] == "overflow"
+    ]
+    [value] = [option["value"] for option in menu["options"] if option["value"].startswith(f"{action} ")]
+    await world.pressed(stored, "more", login, selected_option=value)
+
+
+__all__ = ["FLEET", "ClickWorld", "at", "choose", "click_world", "replace"]

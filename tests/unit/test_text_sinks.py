@@ -35,6 +35,7 @@ from gitops_bot.views import (
     opinions,
     outcomes,
     slack_actions,
+    slack_calls,
     slack_dialogs,
     slack_digest,
     slack_message,
@@ -132,6 +133,7 @@ SLACK: dict[str, Callable[[str], Any]] = {
     "slack_actions.deeds": lambda text: slack_actions.deeds(
         [deed(text, one) for one in Action], hostile(text).pull_request
     ),
+    "slack_calls.call_message": lambda text: slack_calls.call_message([f"U{text}", text]),
     "slack_dialogs.checking": lambda text: slack_dialogs.checking(Action.APPROVE, hostile(text).pull_request),
     "slack_dialogs.refused": lambda text: slack_dialogs.refused(Action.APPROVE, text),
     "slack_dialogs.confirm": lambda text: slack_dialogs.confirm(Action.APPROVE, hostile(text)),
@@ -153,6 +155,8 @@ ONE_LINE: dict[str, Callable[[str], str]] = {
     "commit_status.description": lambda text: commit_status.description(hostile(text).clusters[0], StatusState.FAILURE),
     "commit_status.not_followed": lambda text: commit_status.not_followed("production", text),
     "commit_status.parked": commit_status.parked,
+    "commit_status.on_hold": commit_status.on_hold,
+    "commit_status.no_answer": commit_status.no_answer,
     "commit_status.one_line": commit_status.one_line,
 }
 TERMINAL: dict[str, Callable[[str], Any]] = {
