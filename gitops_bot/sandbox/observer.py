@@ -202,14 +202,17 @@ class Observer:
         }
         return SeenMessage(self.slack["channel"], str(message["ts"]), message, "\n".join(words), buttons)
 
-    async def click(self, message: SeenMessage, action: str, login: str) -> None:
-        """Press a button as somebody; whether the bot acknowledged it is seen by what follows."""
-        await self._client.post(
-            self.slack["click_url"],
-            json={
-                "user": self.slack["users"][login],
-                "channel": message.channel,
-                "ts": message.timestamp,
-                "action_id": action,
-            },
-        )
+    async def click(self, message: SeenMessage, action: str, login: str, *, wait_for_answer: float = 0.0) -> str:
+        """Press a button as somebody; whether the bot acknowledged it is seen by what follows.
+
+        Gives what this person alone was told within ``wait_for_answer`` seconds.
+        """
+        gesture = {
+            "user": self.slack["users"][login],
+            "channel": message.channel,
+            "ts": message.timestamp,
+            "action_id": action,
+            "wait_for_answer": wait_for_answer,
+        }
+        answer = (await self._client.post(self.slack["click_url"], json=gesture, timeout=30 + wait_for_answer)).json()
+        return "\n".join(str(told["text"]) for told in answer.get("ephemeral", ()))

@@ -1,4 +1,4 @@
-"""The tour: pull requests, a comment, an approval, a merge, a release; what was expected beside what was seen.
+"""The tour: pull requests, a comment, a refusal, an approval, a merge, a release; expected beside seen.
 
 Seen is what GitHub's API, Slack's history and the API server say. The bot is not asked, and nothing
 of its code is used: a bot that tells something untrue, repeats itself or does nothing fails here.
@@ -80,6 +80,7 @@ class Tour:
             told = await self._tell(world)
             await self._before_clicks(world)
             await self._comment(world, told)
+            await self._approve_own(world, told)
             await self._approve(world, told)
             self._nothing_written(world, before)
             await self._merge(world)
@@ -197,6 +198,20 @@ class Tour:
         body = comments[0]["body"] if comments else ""
         old, new = self._versions()
         self._row("  it has the diff", f"{old} to {new}", _line(body, new), held=old in body and new in body)
+
+    async def _approve_own(self, world: Observer, told: SeenMessage | None) -> None:
+        """The same button does not do the same for everybody."""
+        heard = ""
+        if told is not None:
+            self._say(f"{world.author} presses Approve below their own pull request")
+            heard = await world.click(told, "approve", world.author, wait_for_answer=self._patience)
+        reviews = await _reviews(world, self._opened.numbers["change"])
+        self._row(
+            "Click on approve by the author: approved",
+            "nothing, somebody else has to",
+            f"{len(reviews)} reviews; {heard[:80] or 'nothing was said'}",
+            held=not reviews and "author" in heard,
+        )
 
     async def _approve(self, world: Observer, told: SeenMessage | None) -> None:
         number, head = self._opened.numbers["change"], self._opened.heads["change"]

@@ -1,6 +1,6 @@
 """A bot that knows the tour by heart, and that can be told to be wrong in one way.
 
-    python canned_bot.py DESCRIPTION.json none|no-changes|twice|deaf|talkative
+    python canned_bot.py DESCRIPTION.json none|no-changes|twice|deaf|talkative|lenient
 
 It looks at nothing but the list of pull requests and says what the tour expects. With ``none`` the
 tour must hold; with each fault it must fail: so a tour that fails, fails because of the fault.
@@ -115,6 +115,9 @@ class CannedBot:
                 "ts": request.payload["container"]["message_ts"],
             }
             await self.web.chat_update(**where, **self.content(pull, said))
+        elif person == pull["user"]["login"] and self.fault != "lenient":
+            where = {"channel": request.payload["container"]["channel_id"], "user": request.payload["user"]["id"]}
+            await self.web.chat_postEphemeral(**where, text="You are the author.")
         elif action["action_id"] == "approve":
             review = {"event": "APPROVE", "commit_id": pull["head"]["sha"], "body": f"for {person}"}
             (await self.api.post(f"/pulls/{pull['number']}/reviews", json=review)).raise_for_status()
