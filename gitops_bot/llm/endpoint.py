@@ -1,7 +1,7 @@
 """One provider and one model: a call with our own retries, within a deadline, paid for before it is made."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -25,6 +25,7 @@ from gitops_bot.rules.cleaning import clean_line
 
 # Bytes of one answer: what its tokens come to many times over.
 _LARGEST = 2 << 20
+_LARGEST_ERROR = 64 << 10
 _ATTEMPTS = 4
 _LONGEST_WAIT = 8.0
 _WORDS = 300
@@ -66,6 +67,27 @@ class _Again(Exception):
         self.failed = failed
 
 
+class _BoundedStream(httpx2.AsyncByteStream):
+    """The body of an answer, up to a size."""
+
+    def __init__(self, inner: httpx2.AsyncByteStream, most: int, words: str) -> None:
+        self._inner = inner
+        self._most = most
+        self._words = words
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        left = self._most
+        async for piece in self._inner:
+            left -= len(piece)
+            if left < 0:
+                raise ModelUnavailable(f"{self._words}: that is no answer.")
+            yield piece
+
+    async def aclose(self) -> None:
+        """Close the connection, or give it back."""
+        await self._inner.aclose()
+
+
 class _FormatRefused(Exception):
     """The server does not know this format."""
 
@@ -101,6 +123,7 @@ class Endpoint:
                 trust_env=False,
                 # The key goes nowhere else.
                 follow_redirects=False,
+                event_hooks={"response": [self._bounded]},
             ),
         )
         # The client takes these from the environment otherwise.
@@ -217,11 +240,18 @@ class Endpoint:
             async for piece in answer.iter_bytes():
                 body += piece
                 if len(body) > _LARGEST:
-                    raise ModelError(f"{self.name} sent more than {_LARGEST >> 20} MiB: that is no answer.")
+                    raise ModelUnavailable(f"{self.name} sent more than {_LARGEST:,} bytes: that is no answer.")
         try:
             return ChatCompletion.model_validate_json(bytes(body))
         except ValidationError as error:
             raise ModelError(f"{self.name} answered with something that is no completion.") from error
+
+    async def _bounded(self, response: httpx2.Response) -> None:
+        """Let nobody read more than is allowed, not even the client, which reads errors whole."""
+        # What is packed grows when it is read: an error is short either way.
+        most = _LARGEST_ERROR if response.is_error else _LARGEST
+        if isinstance(response.stream, httpx2.AsyncByteStream):
+            response.stream = _BoundedStream(response.stream, most, f"{self.name} sent more than {most:,} bytes")
 
     def _text(self, completion: ChatCompletion) -> str:
         """Give what the model said; ModelError when it said nothing that can be used."""

@@ -13,11 +13,15 @@ import sample_reports as samples
 from click_world import ClickWorld, click_world
 from waiting import eventually, until
 
+from gitops_bot.config import load_settings
+from gitops_bot.errors import ModelError, SettingsError
+from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.journeys.review_pull_request import tell_kept_report
 from gitops_bot.models.opinions import Opinion, Usage
 from gitops_bot.models.records import Progress, StoredReport
 from gitops_bot.models.reports import Report, Verdict
 from gitops_bot.sandbox.llm import Answer, LanguageModelStandIn
+from gitops_bot.service import opinion_once, prompt_once
 
 KEY = "our-gateway-0001"
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -235,3 +239,25 @@ async def test_a_blocked_report_is_reviewed_too(tmp_path: Path) -> None:
         prompt = it.model.calls[0]["body"]["messages"][1]["content"]
         assert "What fixed rules and the API server say about it" in prompt
         assert "Not in here: what the program could not render" in prompt
+
+
+async def test_show_prompt_sends_nothing_and_a_repository_that_is_not_named_is_refused(tmp_path: Path) -> None:
+    async with scene(tmp_path, repositories="other/*") as it:
+        settings, pull = load_settings(it.world.settings), it.stored.report.pull_request
+        board = ProgressBoard(shown=False, quiet=True)
+        text = await prompt_once(settings, pull.repository, pull.number, board)
+        assert "You review a change" in text
+        assert f"pull request: acme/fleet#{pull.number}" in text
+        # The cluster of this world does not answer: that is said, too.
+        assert "Not in here: what the program could not render" in text
+        with pytest.raises(SettingsError, match=r"llm\.repositories does not name acme/fleet"):
+            await opinion_once(settings, pull.repository, pull.number, board)
+        assert it.model.calls == []
+
+
+async def test_where_nothing_was_found_out_there_is_nothing_to_ask(tmp_path: Path) -> None:
+    async with scene(tmp_path) as it:
+        settings, pull = load_settings(it.world.settings), it.stored.report.pull_request
+        with pytest.raises(ModelError, match="nothing to review"):
+            await opinion_once(settings, pull.repository, pull.number, ProgressBoard(shown=False, quiet=True))
+        assert it.model.calls == []
