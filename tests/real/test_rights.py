@@ -10,7 +10,9 @@ from restricted_fleet import Fleet, named, open_fleet, role, rule
 from gitops_bot import telemetry
 from gitops_bot.cluster import ClusterDoor
 from gitops_bot.config import ClusterSettings, NetworkSettings
+from gitops_bot.journeys.check_rights import check_rights
 from gitops_bot.models.changes import Operation
+from gitops_bot.models.checks import CheckState
 from gitops_bot.models.reports import ClusterReport, Finding, RowState, Verdict
 from gitops_bot.models.rights import Right, ServedKind
 from gitops_bot.sandbox.cluster import Cluster
@@ -232,6 +234,32 @@ async def test_a_refused_tenant_takes_its_children_along(tenant: Fleet) -> None:
 
 
 # Cost
+
+
+async def test_rights_that_lead_past_the_guard_are_named_by_check(fleet: Fleet, cluster: Cluster) -> None:
+    namespace, _, name = fleet.account.partition("/")
+    group = "rbac.authorization.k8s.io"
+    around = {
+        **named("ClusterRole", f"around-{fleet.namespace}", "", f"{group}/v1"),
+        "rules": [{"apiGroups": [""], "resources": ["users"], "verbs": ["impersonate"]}],
+    }
+    binding = {
+        **named("ClusterRoleBinding", f"around-{fleet.namespace}", "", f"{group}/v1"),
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": f"around-{fleet.namespace}"},
+        "subjects": [{"kind": "ServiceAccount", "namespace": namespace, "name": name}],
+    }
+    async with fleet.eyes() as eyes:
+        snapshot = await eyes.clusters[0].snapshot()
+        assert [one async for one in check_rights(eyes, eyes.clusters[0], snapshot) if "guard" in one.subject] == []
+    cluster.api.apply([around, binding])
+    try:
+        async with fleet.eyes() as eyes:
+            (told,) = [one async for one in check_rights(eyes, eyes.clusters[0], snapshot) if "guard" in one.subject]
+    finally:
+        for kind in ("clusterrolebindings", "clusterroles"):
+            cluster.api.call("DELETE", f"/apis/{group}/v1/{kind}/around-{fleet.namespace}")
+    assert told.state is CheckState.BAD
+    assert "impersonate users" in told.seen
 
 
 async def test_answers_are_remembered_and_shared(fleet: Fleet) -> None:
