@@ -121,6 +121,7 @@ class Decision:
     # Digest of the report that was shown: what the person has seen, also when the report is deleted.
     report_digest: str = ""
 
+
 @dataclass(frozen=True)
 class AuditEntry:
     """A decision as it stands in the audit trail.
