@@ -73,6 +73,11 @@ async def test_two_people_decide(page: Page, world: ClickWorld) -> None:
     await press(page, "comment")
     await expect(main).to_contain_text("comment by @admin")
     await press(page, "approve")
+    await expect(dialog).to_contain_text("reviewer has asked for changes")
+    await dialog.get_by_role("button", name="Close").first.click()
+
+    await be(page, "reviewer")
+    await press(page, "approve")
     await expect(dialog).to_contain_text("The volume goes with it.")
     assert await overflow(page) == []
     await dialog.locator(".submit").click()
@@ -85,14 +90,14 @@ async def test_two_people_decide(page: Page, world: ClickWorld) -> None:
     await dialog.get_by_role("button", name="Close").first.click()
     await choose(page, "Merge")
     await dialog.locator(".submit").click()
-    # GitHub still has the reviewer's request for changes, and no rule that asks for their consent.
     await expect(main).to_contain_text("🟣 Merged")
     assert [(one.action, one.outcome, one.github_login) for one in await world.decisions(stored)] == [
         ("request_changes", "done", "reviewer"),
         ("hold", "done", "reviewer"),
         ("release", "done", "admin"),
         ("comment", "done", "admin"),
-        ("approve", "done", "admin"),
+        ("approve", "refused", "admin"),
+        ("approve", "done", "reviewer"),
         ("approve", "refused", "author"),
         ("merge", "done", "author"),
     ]

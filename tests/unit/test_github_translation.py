@@ -63,7 +63,7 @@ def test_words_are_bounded_and_on_one_line() -> None:
 
 
 def test_a_credential_does_not_show_its_token() -> None:
-    assert "ghp_secret" not in repr(Credential("ghp_secret", "print"))
+    assert "ghp_secret" not in repr(Credential("ghp_secret", "print", "account"))
 
 
 def test_what_is_remembered_is_bounded_and_the_oldest_goes_first() -> None:
