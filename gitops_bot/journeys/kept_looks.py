@@ -47,8 +47,7 @@ class KeptLooks:
         """Keep a look in the place of the one before; one that lacks something is not kept."""
         key = pull.key, looked.report.cluster
         self._kept.pop(key, None)
-        findings = [*looked.report.findings, *(finding for row in looked.report.rows for finding in row.findings)]
-        if not any(finding.incomplete for finding in findings):
+        if not any(finding.incomplete for finding in looked.report.all_findings):
             self._kept[key] = looked
         while len(self._kept) > _MOST:
             self._kept.popitem(last=False)

@@ -46,7 +46,7 @@ async def plan_of(
         for report in reports
         for part in report.clusters
         if part.cluster == cluster.name
-        for finding in (*part.findings, *(found for row in part.rows for found in row.findings))
+        for finding in part.all_findings
         for right in finding.lacks
     }
     return plan_rights(cluster.name, cluster.diff_service_account, watched, kinds, lacked, choices)

@@ -57,6 +57,10 @@ class Severity(StrEnum):
     # The merge would not work, or destroys something.
     CRITICAL = "critical"
 
+    def at_least(self, other: "Severity") -> bool:
+        """Whether it is as grave as another one, or graver."""
+        return SEVERITIES_BY_WEIGHT.index(self) <= SEVERITIES_BY_WEIGHT.index(other)
+
 
 SEVERITIES_BY_WEIGHT = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
 
@@ -142,6 +146,11 @@ class ClusterReport:
     left_out: tuple[LeftOut, ...] = ()
 
     @property
+    def all_findings(self) -> tuple[Finding, ...]:
+        """Those of the cluster as a whole, then those of its rows."""
+        return (*self.findings, *(finding for row in self.rows for finding in row.findings))
+
+    @property
     def complete_without_a_person(self) -> bool:
         """Whether a gate may rely on it: everything was looked at, rendered and seen."""
         unseen = any(row.unseen for row in self.rows) or any(left_out.at_once for left_out in self.left_out)
@@ -170,10 +179,12 @@ class Report:
     @property
     def highest_risk(self) -> Severity | None:
         """The gravest risk, wherever it is; None when no rule speaks, which is no proof of safety."""
-        told = [finding for cluster in self.clusters for finding in cluster.findings]
-        told += [finding for cluster in self.clusters for row in cluster.rows for finding in row.findings]
-        found = {finding.severity for finding in told if finding.risk}
+        found = {finding.severity for cluster in self.clusters for finding in cluster.all_findings if finding.risk}
         return next((severity for severity in SEVERITIES_BY_WEIGHT if severity in found), None)
+
+    def has_risk(self, severity: Severity) -> bool:
+        """Whether there is a risk that is so grave, or graver."""
+        return self.highest_risk is not None and self.highest_risk.at_least(severity)
 
     @property
     def complete_without_a_person(self) -> bool:

@@ -149,12 +149,11 @@ def is_grave(report: Report) -> bool:
     """Whether a person should read once more what they approve: high risk, something destroyed, not all seen."""
     if report.highest_risk is Severity.CRITICAL or not report.verdict.complete:
         return True
-    rows = [row for cluster in report.clusters for row in cluster.rows]
-    findings = [finding for cluster in report.clusters for finding in cluster.findings]
-    findings += [finding for row in rows for finding in row.findings]
+    findings = [finding for cluster in report.clusters for finding in cluster.all_findings]
+    changes = [change for cluster in report.clusters for row in cluster.rows for change in row.changes]
     destroyed = {Operation.DELETE, Operation.RECREATE}
     return any(finding.severity is Severity.CRITICAL for finding in findings) or any(
-        change.operation in destroyed for row in rows for change in row.changes
+        change.operation in destroyed for change in changes
     )
 
 

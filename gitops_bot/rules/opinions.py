@@ -11,13 +11,12 @@ import yaml
 from gitops_bot.models.changes import Operation
 from gitops_bot.models.opinions import Judgement, Opinion, OpinionFinding, ReviewAnswer
 from gitops_bot.models.pull_requests import Repository
-from gitops_bot.models.reports import Report, Severity, Verdict
+from gitops_bot.models.reports import SEVERITIES_BY_WEIGHT, Report, Severity, Verdict
 
 # How often a review that came to nothing is tried again for the same report.
 MOST_TRIES = 3
 # Deeper than any schema of Kubernetes.
 _DEEPEST = 40
-_SEVERITIES = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ def about_what_was_shown(
 ) -> tuple[tuple[OpinionFinding, ...], int]:
     """Give the findings about objects and fields that were in the prompt, the gravest first; and count the others."""
     kept = [one for one in answer.findings if one.object in known and _is_known(one.field, known[one.object])]
-    kept.sort(key=lambda one: _SEVERITIES.index(one.severity))
+    kept.sort(key=lambda one: SEVERITIES_BY_WEIGHT.index(one.severity))
     return tuple(kept), len(answer.findings) - len(kept)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from gitops_bot.models.changes import Operation
 from gitops_bot.models.kustomizations import ObjectReference
-from gitops_bot.models.reports import Finding, KustomizationReport, RowState, Severity
+from gitops_bot.models.reports import SEVERITIES_BY_WEIGHT, Finding, KustomizationReport, RowState, Severity
 from gitops_bot.models.risks import RISK_RULES
 from gitops_bot.rules.compare import ComparisonInputs
 from gitops_bot.rules.looks import ungrouped
@@ -25,7 +25,6 @@ from gitops_bot.rules.verdict import has_effect
 
 _RULES = (*OBJECT_RULES, *RIGHT_RULES, *POD_RULES, *WORKLOAD_RULES, *FLUX_RULES)
 _DEFAULTS = {rule.code: rule.severity for rule in RISK_RULES}
-_SEVERITIES = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
 # The API server's own refusals of the same thing, in findings of refusals.py and failures.py.
 _REFUSED = {"immutable-field", "recreate", "force-deletes"}
 _IMMUTABLE = "changes-immutable-field"
@@ -61,7 +60,7 @@ def with_risks(row: KustomizationReport, inputs: ComparisonInputs, policy: RiskP
         for risk in risks_of(item):
             if risk.code != _IMMUTABLE or ungrouped(item.reference) not in refused:
                 found += list(_told(risk, item.reference, policy, later))
-    found.sort(key=lambda finding: _SEVERITIES.index(finding.severity))
+    found.sort(key=lambda finding: SEVERITIES_BY_WEIGHT.index(finding.severity))
     return replace(row, findings=(*findings, *found))
 
 

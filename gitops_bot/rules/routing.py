@@ -8,8 +8,6 @@ from fnmatch import fnmatchcase
 from gitops_bot.models.pull_requests import PullRequest
 from gitops_bot.models.reports import Report, RowState, Severity
 
-_WEIGHT = (Severity.INFO, Severity.WARNING, Severity.CRITICAL)
-
 
 @dataclass(frozen=True)
 class Route:
@@ -67,12 +65,12 @@ def channels_for(pull: PullRequest, report: Report | None, policy: ChannelPolicy
 
 def called(report: Report, policy: ChannelPolicy) -> tuple[str, ...]:
     """Give who is called because of the risks of a report."""
-    return policy.mention if at_least(report.highest_risk, policy.mention_at) else ()
+    return policy.mention if report.has_risk(policy.mention_at) else ()
 
 
 def is_quiet(now: datetime, report: Report | None, quiet: QuietHours) -> bool:
     """Whether a new message has to wait. Edits do not: nobody's phone rings for them."""
-    if quiet.unless_risk is not None and report is not None and at_least(report.highest_risk, quiet.unless_risk):
+    if quiet.unless_risk is not None and report is not None and report.has_risk(quiet.unless_risk):
         return False
     local = now.astimezone(quiet.zone)
     if local.weekday() in quiet.days:
@@ -85,17 +83,12 @@ def is_quiet(now: datetime, report: Report | None, quiet: QuietHours) -> bool:
     return moment >= quiet.start or moment < quiet.end
 
 
-def at_least(severity: Severity | None, wanted: Severity) -> bool:
-    """Whether a severity is as grave as another, or graver."""
-    return severity is not None and _WEIGHT.index(severity) >= _WEIGHT.index(wanted)
-
-
 def _wants(route: Route, pull: PullRequest, report: Report | None) -> bool:
     if not _any(route.repositories, [str(pull.repository)]) or not _any(route.labels, pull.labels):
         return False
     if not _needs_report(route):
         return True
-    if report is None or (route.risk is not None and not at_least(report.highest_risk, route.risk)):
+    if report is None or (route.risk is not None and not report.has_risk(route.risk)):
         return False
     rows = [
         (cluster.cluster, str(row.id), row.path)

@@ -17,7 +17,6 @@ from gitops_bot.models.statuses import CommitStatus, StatusState
 QUEUE_PREFIX = "gh-readonly-queue/"
 _QUEUE_BRANCH = re.compile(rf"{QUEUE_PREFIX}(?P<base>.+)/pr-(?P<number>[0-9]+)-[0-9a-f]{{40}}")
 
-_WEIGHT = (Severity.INFO, Severity.WARNING, Severity.CRITICAL)
 # What keeps from merging is the graver one.
 _GRAVER = (StatusState.SUCCESS, StatusState.NEUTRAL, StatusState.PENDING, StatusState.FAILURE)
 
@@ -45,9 +44,7 @@ def state_of(report: ClusterReport, policy: StatusPolicy) -> StatusState:
     if report.verdict is Verdict.HELD:
         # Nothing was looked at yet; somebody has to let it run.
         return StatusState.PENDING
-    if policy.fail_on_risk is not None and any(
-        _WEIGHT.index(severity) >= _WEIGHT.index(policy.fail_on_risk) for severity in risks(report)
-    ):
+    if policy.fail_on_risk is not None and any(severity.at_least(policy.fail_on_risk) for severity in risks(report)):
         return StatusState.FAILURE
     return StatusState.SUCCESS if report.complete_without_a_person else StatusState.NEUTRAL
 
@@ -68,8 +65,7 @@ def gravest(wanted: Iterable[tuple[str, CommitStatus]]) -> tuple[tuple[str, Comm
 
 def risks(report: ClusterReport) -> tuple[Severity, ...]:
     """Give the severities of all risks of a cluster's report."""
-    findings = (*report.findings, *(finding for row in report.rows for finding in row.findings))
-    return tuple(finding.severity for finding in findings if finding.risk)
+    return tuple(finding.severity for finding in report.all_findings if finding.risk)
 
 
 def queued_pull_request(branch: str) -> tuple[str, int] | None:

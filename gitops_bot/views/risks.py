@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from gitops_bot.models.reports import Finding, Report, Severity
+from gitops_bot.models.reports import SEVERITIES_BY_WEIGHT, Finding, Report, Severity
 from gitops_bot.models.risks import RISK_RULES
 from gitops_bot.rules.cleaning import clean_line
 from gitops_bot.views.text import and_more, code_span, shorten_line
 from gitops_bot.views.words import SEVERITIES, join, plural
 
-_SEVERITIES = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
 _WHAT = {rule.code: rule.what for rule in RISK_RULES}
 # What findings of the API server's refusals are about, when Flux gets past them.
 _IMMUTABLE = _WHAT["changes-immutable-field"]
@@ -60,13 +59,13 @@ def risk_groups(report: Report) -> tuple[RiskGroup, ...]:
     many = len(report.clusters) > 1
     found: dict[object, tuple[Finding, list[str]]] = {}
     for cluster in report.clusters:
-        for finding in (*cluster.findings, *(finding for row in cluster.rows for finding in row.findings)):
+        for finding in cluster.all_findings:
             if is_told_above(finding):
                 place = str(finding.object) if finding.object else "the cluster"
                 key = (finding.code, finding.severity, neutral(finding))
                 found.setdefault(key, (finding, []))[1].append(f"{place} in {cluster.cluster}" if many else place)
     result = [RiskGroup(finding, tuple(dict.fromkeys(places))) for finding, places in found.values()]
-    return tuple(sorted(result, key=lambda group: _SEVERITIES.index(group.finding.severity)))
+    return tuple(sorted(result, key=lambda group: SEVERITIES_BY_WEIGHT.index(group.finding.severity)))
 
 
 def first_of(groups: Sequence[RiskGroup], most: int) -> tuple[RiskGroup, ...]:
@@ -75,7 +74,7 @@ def first_of(groups: Sequence[RiskGroup], most: int) -> tuple[RiskGroup, ...]:
     ranked = []
     for place, group in enumerate(groups):
         kinds[group.finding.code] = number = kinds.get(group.finding.code, 0) + 1
-        ranked.append((_SEVERITIES.index(group.finding.severity), number > _OF_A_KIND, place))
+        ranked.append((SEVERITIES_BY_WEIGHT.index(group.finding.severity), number > _OF_A_KIND, place))
     chosen = sorted(place for _, _, place in sorted(ranked)[:most])
     return tuple(groups[place] for place in chosen)
 
@@ -84,7 +83,9 @@ def risk_title(groups: Sequence[RiskGroup]) -> str:
     """Say how many there are: "⚠️ 3 risks, 1 of them critical"; "" for none."""
     if not groups:
         return ""
-    counted = {severity: sum(group.finding.severity is severity for group in groups) for severity in _SEVERITIES}
+    counted = {
+        severity: sum(group.finding.severity is severity for group in groups) for severity in SEVERITIES_BY_WEIGHT
+    }
     # Not the sign of what is critical: that is the one of what is blocked, too.
     sign = SEVERITIES[Severity.INFO if groups[0].finding.severity is Severity.INFO else Severity.WARNING].sign
     said = f"{sign} {plural(len(groups), 'risk')}"
@@ -118,7 +119,11 @@ def left_out(groups: Sequence[RiskGroup], shown: Sequence[RiskGroup]) -> str:
     rest = [group.finding.severity for group in groups if id(group) not in known]
     if not rest:
         return ""
-    parts = [f"{rest.count(severity):,} {SEVERITIES[severity].words}" for severity in _SEVERITIES if severity in rest]
+    parts = [
+        f"{rest.count(severity):,} {SEVERITIES[severity].words}"
+        for severity in SEVERITIES_BY_WEIGHT
+        if severity in rest
+    ]
     return f"{plural(len(rest), 'more risk')} ({join(parts)})"
 
 

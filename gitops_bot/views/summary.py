@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from gitops_bot.models.changes import ContentChange, FieldChange, Operation, Origin, ResourceChange, SealedChange
 from gitops_bot.models.kustomizations import KustomizationId
 from gitops_bot.models.reports import (
+    SEVERITIES_BY_WEIGHT,
     ClusterReport,
     Finding,
     KustomizationReport,
@@ -30,7 +31,6 @@ _CALLED = 2
 # Names of settings in one sentence.
 _SETTINGS = 4
 DESTRUCTIVE = frozenset({Operation.DELETE, Operation.RECREATE})
-_SEVERITIES = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
 _OPERATIONS = (Operation.DELETE, Operation.RECREATE, Operation.CHANGE, Operation.CREATE, Operation.SKIP)
 # Rows without own changes, the more telling first.
 _STATES = (
@@ -116,8 +116,7 @@ def _has_hidden_text(change: ContentChange | SealedChange) -> bool:
 
 def findings_of(cluster: ClusterReport) -> tuple[Finding, ...]:
     """Give all findings of a cluster, its rows' included, the gravest first."""
-    found = [*cluster.findings, *(finding for row in cluster.rows for finding in row.findings)]
-    return tuple(sorted(found, key=lambda finding: _SEVERITIES.index(finding.severity)))
+    return tuple(sorted(cluster.all_findings, key=lambda finding: SEVERITIES_BY_WEIGHT.index(finding.severity)))
 
 
 def tally(clusters: Iterable[ClusterReport]) -> Tally:
