@@ -8,13 +8,13 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from urllib.parse import quote, urlsplit
 
 from gitops_bot.models.pull_requests import PullRequest
 from gitops_bot.models.reports import Report
 from gitops_bot.rules.cleaning import clean_line
 from gitops_bot.rules.decisions import Action
+from gitops_bot.rules.patterns import matches
 
 _FIELD = re.compile(r"\{([a-z_]+)\}")
 # What a template may name, and what a condition may ask about.
@@ -123,10 +123,7 @@ def values_of(report: Report, pull: PullRequest) -> Mapping[str, tuple[str, ...]
 
 
 def _holds(when: Mapping[str, tuple[str, ...]], values: Mapping[str, tuple[str, ...]]) -> bool:
-    return all(
-        any(fnmatchcase(value.lower(), pattern.lower()) for value in values[name] for pattern in patterns)
-        for name, patterns in when.items()
-    )
+    return all(any(matches(value, patterns) for value in values[name]) for name, patterns in when.items())
 
 
 def _filled(text: str, values: Mapping[str, tuple[str, ...]], made_safe: Callable[[str], str]) -> str:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 
 from gitops_bot.models.kustomizations import ClusterSnapshot, Kustomization, Source
 from gitops_bot.models.pull_requests import Repository
+from gitops_bot.rules.filters import Choice
 from gitops_bot.rules.repositories import following, repository_of, source_address
 
 
@@ -71,12 +71,13 @@ def watched_repositories(
 
     ``include`` and ``exclude`` are shell-like patterns of owner/name; the case does not matter.
     """
+    wanted = Choice(tuple(include), tuple(exclude))
     found: dict[str, tuple[Repository, set[str]]] = {}
     for snapshot in snapshots:
         used = {kustomization.source for kustomization in snapshot.kustomizations}
         for origin in artifacts:
             told = any(origin.is_of(snapshot.cluster, key) for key in used)
-            if told and _wanted(origin.repository, include, exclude):
+            if told and wanted.takes([origin.repository.key]):
                 found.setdefault(origin.repository.key, (origin.repository, set()))[1].add(origin.branch)
         for source in snapshot.sources:
             if any(origin.is_of(snapshot.cluster, source.key) for origin in artifacts):
@@ -85,16 +86,9 @@ def watched_repositories(
             branch = following(source.spec).branch
             if source.kind != "GitRepository" or repository is None or not branch:
                 continue
-            if (source.kind, source.namespace, source.name) in used and _wanted(repository, include, exclude):
+            if (source.kind, source.namespace, source.name) in used and wanted.takes([repository.key]):
                 found.setdefault(repository.key, (repository, set()))[1].add(branch)
     return {repository: frozenset(branches) for repository, branches in found.values()}
-
-
-def _wanted(repository: Repository, include: Sequence[str], exclude: Sequence[str]) -> bool:
-    def listed(patterns: Sequence[str]) -> bool:
-        return any(fnmatchcase(repository.key, pattern.lower()) for pattern in patterns)
-
-    return (not include or listed(include)) and not listed(exclude)
 
 
 def fed_by(

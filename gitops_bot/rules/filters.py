@@ -7,9 +7,9 @@ it, except by its paths: a label is written by whoever wants to be rid of the ch
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from fnmatch import fnmatchcase
 
 from gitops_bot.models.pull_requests import PullRequest
+from gitops_bot.rules.patterns import matches
 
 
 class Drafts(StrEnum):
@@ -33,9 +33,9 @@ class Choice:
         ``all_excluded``: it is out only when every value is excluded, as a change of files is.
         """
         found = list(values)
-        if self.include and not any(_matches(value, self.include) for value in found):
+        if self.include and not any(matches(value, self.include) for value in found):
             return False
-        excluded = [_matches(value, self.exclude) for value in found]
+        excluded = [matches(value, self.exclude) for value in found]
         return not (excluded and all(excluded)) if all_excluded else not any(excluded)
 
 
@@ -67,8 +67,3 @@ def left_out_by_paths(changed: Iterable[str], policy: FilterPolicy) -> str:
     A change is out when none of its files is included, or all of them are excluded.
     """
     return "" if policy.paths.takes(changed, all_excluded=True) else "filters.paths"
-
-
-def _matches(value: str, patterns: Iterable[str]) -> bool:
-    """Whether one pattern matches; ``*`` goes over slashes. Case counts for nothing, as in GitHub's logins."""
-    return any(fnmatchcase(value.lower(), pattern.lower()) for pattern in patterns)

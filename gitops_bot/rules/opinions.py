@@ -3,7 +3,6 @@
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from typing import Any
 
 import yaml
@@ -12,6 +11,7 @@ from gitops_bot.models.changes import Operation
 from gitops_bot.models.opinions import Judgement, Opinion, OpinionFinding, ReviewAnswer
 from gitops_bot.models.pull_requests import Repository
 from gitops_bot.models.reports import SEVERITIES_BY_WEIGHT, Report, Severity, Verdict
+from gitops_bot.rules.patterns import matches
 
 # How often a review that came to nothing is tried again for the same report.
 MOST_TRIES = 3
@@ -30,8 +30,7 @@ class OpinionPolicy:
 
     def allows(self, repository: Repository) -> bool:
         """Whether reports of a repository may leave."""
-        name = str(repository).lower()
-        return self.enabled and any(fnmatchcase(name, pattern.lower()) for pattern in self.repositories)
+        return self.enabled and matches(str(repository), self.repositories)
 
 
 def has_something_to_review(report: Report) -> bool:

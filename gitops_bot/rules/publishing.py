@@ -3,13 +3,12 @@
 A comment that is there is kept up to date whatever was decided: a report on an old commit misleads.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from fnmatch import fnmatchcase
 
 from gitops_bot.models.pull_requests import Repository
 from gitops_bot.models.reports import Report, Verdict
+from gitops_bot.rules.patterns import matches
 
 
 class Publish(StrEnum):
@@ -32,7 +31,8 @@ class PublishPolicy:
 
     def of(self, repository: Repository) -> Publish:
         """Give what is decided for a repository."""
-        return _first_match(str(repository), self.repositories, self.default)
+        name = str(repository)
+        return next((decided for pattern, decided in self.repositories if matches(name, [pattern])), self.default)
 
 
 def publishes_by_itself(report: Report, policy: PublishPolicy, *, has_comment: bool) -> bool:
@@ -45,7 +45,3 @@ def publishes_by_itself(report: Report, policy: PublishPolicy, *, has_comment: b
         return has_comment
     # Of a held pull request there is nothing to show.
     return report.verdict is not Verdict.HELD and (decided is Publish.ALWAYS or report.verdict.complete)
-
-
-def _first_match(name: str, patterns: Iterable[tuple[str, Publish]], default: Publish) -> Publish:
-    return next((decided for pattern, decided in patterns if fnmatchcase(name.lower(), pattern.lower())), default)

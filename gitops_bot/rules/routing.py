@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, tzinfo
-from fnmatch import fnmatchcase
 
 from gitops_bot.models.pull_requests import PullRequest
 from gitops_bot.models.reports import Report, RowState, Severity
+from gitops_bot.rules.patterns import matches
 
 
 @dataclass(frozen=True)
@@ -110,4 +110,4 @@ def _needs_report(route: Route) -> bool:
 
 def _any(patterns: tuple[str, ...], values: Iterable[str]) -> bool:
     """Whether a pattern matches a value; no pattern is no condition."""
-    return not patterns or any(fnmatchcase(value.lower(), pattern.lower()) for value in values for pattern in patterns)
+    return not patterns or any(matches(value, patterns) for value in values)
