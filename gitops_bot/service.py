@@ -453,13 +453,11 @@ async def open_service(settings: Settings) -> AsyncIterator["Service"]:
             people_from_saml=settings.decisions.people_from_saml,
             decision_policy=DecisionPolicy(
                 publishing=_publish_policy(settings),
-                allow_public_comments=settings.trust.allow_public_comments,
                 **settings.decisions.model_dump(exclude={"people_from_saml"}),
             ),
             statuses=_status_policy(settings.status),
             channels=_channel_policy(settings.slack),
             filters=_filter_policy(settings.filters),
-            publishing=_publish_policy(settings),
             settings_digest=settings_digest(settings),
         )
         github = cast("GitHubDoor", eyes.github)

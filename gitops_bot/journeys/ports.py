@@ -50,7 +50,6 @@ from gitops_bot.rules.feeds import ArtifactOrigin
 from gitops_bot.rules.filters import FilterPolicy
 from gitops_bot.rules.noise import NoisePolicy
 from gitops_bot.rules.opinions import OpinionPolicy
-from gitops_bot.rules.publishing import PublishPolicy
 from gitops_bot.rules.risk import RiskPolicy
 from gitops_bot.rules.routing import ChannelPolicy
 from gitops_bot.rules.statuses import StatusPolicy
@@ -592,7 +591,6 @@ class Doors(Eyes):
     # Where messages go, and when.
     channels: ChannelPolicy
     filters: FilterPolicy
-    publishing: PublishPolicy
     # Digest of the settings that decide what a report says: a change of them makes every report anew.
     settings_digest: str
 

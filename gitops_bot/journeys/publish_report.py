@@ -19,7 +19,7 @@ async def publish_report(doors: Doors, stored: StoredReport) -> None:
 
 async def _publish(doors: Doors, stored: StoredReport) -> None:
     known = await comment_effect(doors, stored.report.pull_request)
-    if not publishes_by_itself(stored.report, doors.publishing, has_comment=known is not None):
+    if not publishes_by_itself(stored.report, doors.decision_policy.publishing, has_comment=known is not None):
         return
     if known is not None and known.state is EffectState.DONE and known.digest == stored.report.digest:
         return

@@ -61,9 +61,7 @@ _DOING = {
 class DecisionPolicy:
     """What the administrator lets people do."""
 
-    # Post reports as comments where everybody can read them.
-    allow_public_comments: bool = False
-    # Where no report may become a comment at all.
+    # Which reports may become comments, and where.
     publishing: PublishPolicy = field(default_factory=PublishPolicy)
     # Approve although not everything was looked at, or would be accepted.
     allow_incomplete: bool = False
@@ -234,7 +232,7 @@ def _about_comment(now: PullRequest, policy: DecisionPolicy) -> _Table:
             f"Reports on {now.repository} are not posted on GitHub (publish.policy).",
         ),
         (
-            not now.repository_is_private and not policy.allow_public_comments,
+            not now.repository_is_private and not policy.publishing.allow_public,
             (
                 f"{now.repository} is public: a comment would show everybody what runs in the cluster, so nothing was "
                 "posted. An administrator may allow it with trust.allow_public_comments."

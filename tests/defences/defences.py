@@ -209,7 +209,7 @@ DEFENCES = (
         "T12",
         "no comment in a public repository",
         "gitops_bot/rules/decisions.py",
-        "            not now.repository_is_private and not policy.allow_public_comments,\n",
+        "            not now.repository_is_private and not policy.publishing.allow_public,\n",
         "            False,\n",
         ("tests/journeys/test_clicks_on_held.py::test_no_diff_as_a_comment_in_a_public_repository",),
     ),

@@ -33,6 +33,7 @@ from gitops_bot.rules.decisions import (
     refusal,
     why_outsider,
 )
+from gitops_bot.rules.publishing import PublishPolicy
 
 NOW = datetime(2026, 11, 21, 14, 2, tzinfo=UTC)
 PULL = PullRequest(
@@ -54,7 +55,7 @@ PULL = PullRequest(
 )
 BOB = Person("U2", "bob", Permission.WRITE)
 ALICE = Person("U1", "Alice", Permission.WRITE)
-GENEROUS = DecisionPolicy(allow_public_comments=True, allow_incomplete=True, merge="squash")
+GENEROUS = DecisionPolicy(publishing=PublishPolicy(allow_public=True), allow_incomplete=True, merge="squash")
 
 
 def report(verdict: Verdict = Verdict.CHANGES, pull: PullRequest = PULL, *findings: Finding) -> Report:
