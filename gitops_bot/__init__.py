@@ -2,7 +2,8 @@
 
 The rooms, in the order in which a pull request travels through them:
 
-``cli``        what a person types; ``service`` puts the parts together and starts the ticks
+``cli``        what a person types; ``service`` puts the parts together and starts the ticks, ``errands`` are the
+               commands that end; ``policies`` turn settings into what the rules decide by
 ``github``     which pull requests are open, and what GitHub says about people
 ``queue``      what is to be done next, one piece of work per pull request at a time
 ``git``        fetch, merge and read trees

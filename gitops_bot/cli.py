@@ -114,8 +114,8 @@ def diff(
 
     Exit code 0: no effect; 10: changes; 20: blocked, incomplete or held; 1: error; 2: wrong usage.
     """
+    from gitops_bot.errands import diff_once
     from gitops_bot.journeys.diff_pull_request import pull_request_of
-    from gitops_bot.service import diff_once
     from gitops_bot.views import json_report, terminal
 
     if object_name and (full or output is Output.JSON):
@@ -147,8 +147,8 @@ def review(
 
     Exit code 0: there is a review, whatever it says; 1: there is none.
     """
+    from gitops_bot.errands import opinion_once, prompt_once
     from gitops_bot.journeys.diff_pull_request import pull_request_of
-    from gitops_bot.service import opinion_once, prompt_once
     from gitops_bot.views.opinions import opinion_text
 
     loaded = load_settings(settings)
@@ -222,9 +222,9 @@ def affected(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """List the Kustomizations that a change touches, without a cluster. Needs flux on PATH."""
+    from gitops_bot.errands import affected_offline
     from gitops_bot.rules.fleet import fleet_of
     from gitops_bot.rules.manifests import UnreadableManifestError
-    from gitops_bot.service import affected_offline
     from gitops_bot.views import affected_list
 
     telemetry.set_up_logging("ERROR", as_json=False)
@@ -247,7 +247,7 @@ def affected(
 @app.command()
 def check(settings: SettingsFile = None) -> None:
     """Try every setting, token, scope and right, and say what to mend. Exit code 1: something does not work."""
-    from gitops_bot.service import check_settings
+    from gitops_bot.errands import check_settings
     from gitops_bot.views.terminal_checks import check_line, summary_line
 
     loaded = load_settings(settings)
@@ -287,8 +287,8 @@ def rbac(
     ] = False,
 ) -> None:
     """Print the rights that the diff identity needs, as manifests: out of inventories, and of what reports lacked."""
+    from gitops_bot.errands import plan_rights
     from gitops_bot.rules.fleet_rights import Choices, RightsPlan
-    from gitops_bot.service import plan_rights
     from gitops_bot.views import rights_manifests as view
 
     loaded = load_settings(settings)
@@ -330,7 +330,7 @@ def accuracy(settings: SettingsFile = None, output: OutputOption = Output.TEXT) 
     """Say how often reports came true: what Flux applied after the merges, and which objects ended otherwise."""
     import json
 
-    from gitops_bot.service import read_outcomes
+    from gitops_bot.errands import read_outcomes
     from gitops_bot.views import outcomes
 
     telemetry.set_up_logging("ERROR", as_json=False)
@@ -357,7 +357,7 @@ def llm_check(settings: SettingsFile = None) -> None:
 
     Exit code 1: a case has no answer. Nothing of a repository is sent.
     """
-    from gitops_bot.service import check_language_model
+    from gitops_bot.errands import check_language_model
     from gitops_bot.views.terminal_checks import check_line, summary_line
 
     loaded = load_settings(settings)
@@ -389,7 +389,7 @@ def audit(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """List every decision and refusal, oldest first; --output json gives a line of JSON for each."""
-    from gitops_bot.service import read_audit_trail
+    from gitops_bot.errands import read_audit_trail
     from gitops_bot.views import audit_list
 
     if ctx.invoked_subcommand:
@@ -418,8 +418,8 @@ def verify(
     ] = None,
 ) -> None:
     """Check that no row was edited, deleted or cut off, and name the one that was. Exit code 1: it was."""
+    from gitops_bot.errands import read_audit_trail
     from gitops_bot.rules.audit import broken
-    from gitops_bot.service import read_audit_trail
     from gitops_bot.views import audit_list
 
     telemetry.set_up_logging("ERROR", as_json=False)

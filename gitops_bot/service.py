@@ -1,15 +1,12 @@
 """The composition root: builds the doors, hands them to the journeys, starts the ticks, closes everything."""
 
 import asyncio
-import hashlib
-import json
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -18,74 +15,50 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from gitops_bot import telemetry
 from gitops_bot.cluster import ClusterDoor
 from gitops_bot.config import (
-    ArtifactSettings,
-    ChoiceSettings,
-    FilterSettings,
-    FluxSettings,
-    LanguageModelSettings,
-    NoiseSettings,
-    RiskSettings,
     Settings,
-    SlackSettings,
-    StatusSettings,
 )
-from gitops_bot.errors import GitopsBotError, ModelError, SettingsError, StoreError
+from gitops_bot.errors import GitopsBotError, SettingsError
 from gitops_bot.flux import FluxDoor
-from gitops_bot.git import GitDoor, LocalClone
+from gitops_bot.git import GitDoor
 from gitops_bot.github import DeviceFlow, GitHubDoor
 from gitops_bot.journeys.carry_out_click import carry_out_waiting_clicks, receive_click
-from gitops_bot.journeys.check_installation import check_installation, judge_sockets
-from gitops_bot.journeys.check_model import check_model
-from gitops_bot.journeys.diff_pull_request import diff_pull_request
-from gitops_bot.journeys.find_affected import find_affected_in_clone
 from gitops_bot.journeys.follow_merge import follow_merges
 from gitops_bot.journeys.kept_looks import KeptLooks
 from gitops_bot.journeys.one_at_a_time import OneAtATime
 from gitops_bot.journeys.patience import Patience
-from gitops_bot.journeys.plan_rights import Differences, compare_rights, plan_for
 from gitops_bot.journeys.poll_repositories import Looks, poll_repositories
 from gitops_bot.journeys.ports import Advice, Doors, Eyes
-from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.journeys.prove_guards import prove_guards
-from gitops_bot.journeys.review_by_model import opinion_on
 from gitops_bot.journeys.shared_runs import SharedRuns
 from gitops_bot.journeys.tell_waiting import tell_waiting
 from gitops_bot.journeys.withdraw_approval import withdraw_outdated_approvals
 from gitops_bot.llm import LanguageModelDoor
-from gitops_bot.models.chat import Click
-from gitops_bot.models.checks import Check, CheckState
-from gitops_bot.models.opinions import Limits, Opinion, SpendLimits
-from gitops_bot.models.outcomes import Outcome
 from gitops_bot.models.pull_requests import Repository
-from gitops_bot.models.records import AuditEntry
-from gitops_bot.models.reports import Report, Severity
-from gitops_bot.models.statuses import StatusState
 from gitops_bot.people import People
+from gitops_bot.policies import (
+    artifact_origin,
+    button_templates,
+    channel_policy,
+    filter_policy,
+    noise_policy,
+    opinion_policy,
+    publish_policy,
+    risk_policy,
+    settings_digest,
+    spend_limits,
+    status_policy,
+)
 from gitops_bot.queue import InProcessQueue
-from gitops_bot.rules.affected import AffectedKustomization, ArtifactOrigin
-from gitops_bot.rules.decisions import Action, DecisionPolicy
-from gitops_bot.rules.extra_buttons import ButtonTemplate, wrong_template
-from gitops_bot.rules.filters import Choice, Drafts, FilterPolicy
-from gitops_bot.rules.fleet import Fleet
-from gitops_bot.rules.fleet_rights import Choices, RightsPlan
-from gitops_bot.rules.noise import FieldRule, NoisePolicy
-from gitops_bot.rules.opinions import OpinionPolicy, has_something_to_review
-from gitops_bot.rules.publishing import Publish, PublishPolicy
-from gitops_bot.rules.risk import RiskPolicy
-from gitops_bot.rules.routing import ChannelPolicy, QuietHours, Route
-from gitops_bot.rules.statuses import StatusPolicy
+from gitops_bot.rules.decisions import DecisionPolicy
 from gitops_bot.rules.trust import TrustPolicy
 from gitops_bot.slack import SlackDoor
 from gitops_bot.store import LinkedAccounts, Store, open_store
-from gitops_bot.views.prompt import prompt_of, shown_prompt
 from gitops_bot.web.health import serve_health
 
 log = telemetry.logger(__name__)
 
 # Name of the keepsake.
 _VALIDATORS = "github validators"
-# Seconds until our own sockets are certainly open.
-_SOCKETS_SETTLE = 5
 # Most of the time a click waits for GitHub.
 _CLICKS_SIDE_BY_SIDE = 8
 # People who have a code and type it in at this moment.
@@ -124,293 +97,48 @@ async def open_eyes(settings: Settings, *, as_myself: bool = False) -> AsyncIter
             looks=KeptLooks(),
             review=settings.review,
             trust=TrustPolicy(apps=frozenset(settings.trust.apps)),
-            noise=_noise_policy(settings.noise),
-            risk=_risk_policy(settings.risk),
+            noise=noise_policy(settings.noise),
+            risk=risk_policy(settings.risk),
             github_url=settings.github.html_url,
             clock=_now,
-            artifacts=tuple(map(_artifact_origin, settings.watch.artifacts)),
+            artifacts=tuple(map(artifact_origin, settings.watch.artifacts)),
         )
 
 
-def _artifact_origin(told: ArtifactSettings) -> ArtifactOrigin:
-    owner, _, name = told.repository.partition("/")
-    repository = Repository(owner, name)
-    return ArtifactOrigin(told.kind, told.namespace, told.name, repository, told.branch, told.path, told.cluster or "")
+@asynccontextmanager
+async def opened_store(settings: Settings) -> AsyncIterator[Store]:
+    """Open the database, and close it afterwards."""
+    store = await open_store(settings.database_url, audit_anchors=settings.audit_anchors)
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
-def _noise_policy(settings: NoiseSettings) -> NoisePolicy:
-    rules = (FieldRule(rule.paths, rule.kind, rule.namespace, rule.name) for rule in settings.fields)
-    return NoisePolicy(tuple(rules), settings.kinds, settings.kustomizations, settings.hide_drift_below)
-
-
-def _risk_policy(settings: RiskSettings) -> RiskPolicy:
-    told = {code: None if name == "off" else Severity(name) for code, name in settings.severities.items()}
-    return RiskPolicy(told, settings.prune_limit)
-
-
-def _channel_policy(settings: SlackSettings) -> ChannelPolicy:
-    quiet = settings.quiet
-    unless = None if quiet.unless_risk == "off" else Severity(quiet.unless_risk)
-    routes = [
-        Route(
-            route.channel,
-            route.repositories,
-            route.clusters,
-            route.kustomizations,
-            route.paths,
-            route.labels,
-            Severity(route.risk) if route.risk else None,
-        )
-        for route in settings.routes
-    ]
-    hours = QuietHours(quiet.start, quiet.end, quiet.numbered_days, ZoneInfo(quiet.zone), unless)
-    return ChannelPolicy(settings.channel, tuple(routes), hours, settings.mention, Severity(settings.mention_at))
-
-
-def _filter_policy(settings: FilterSettings) -> FilterPolicy:
-    def choice(given: ChoiceSettings) -> Choice:
-        return Choice(given.include, given.exclude)
-
-    return FilterPolicy(
-        paths=choice(settings.paths),
-        labels=choice(settings.labels),
-        authors=choice(settings.authors),
-        base_branches=choice(settings.base_branches),
-        drafts=Drafts(settings.drafts),
-    )
-
-
-def button_templates(settings: Settings) -> tuple[ButtonTemplate, ...]:
-    """Read the administrator's own buttons; SettingsError names one that is wrong."""
-    templates = []
-    for number, one in enumerate(settings.buttons):
-        action = Action(one.action) if one.action else None
-        template = ButtonTemplate(one.label, action, one.link, one.command, one.when)
-        if wrong := wrong_template(template):
-            raise SettingsError(f"buttons.{number} ({one.label}): {wrong}.")
-        templates.append(template)
-    return tuple(templates)
-
-
-def _publish_policy(settings: Settings) -> PublishPolicy:
-    repositories = [(rule.repository, Publish(rule.policy)) for rule in settings.publish.repositories]
-    public = settings.trust.allow_public_comments
-    return PublishPolicy(Publish(settings.publish.policy), tuple(repositories), public)
-
-
-def _status_policy(settings: StatusSettings) -> StatusPolicy:
-    fail_on = None if settings.fail_on_risk == "off" else Severity(settings.fail_on_risk)
-    return StatusPolicy(settings.enabled, settings.context, fail_on, StatusState(settings.incomplete))
+@asynccontextmanager
+async def opened_model(settings: Settings) -> AsyncIterator[LanguageModelDoor]:
+    """Open the way to language models, and close it afterwards."""
+    model = LanguageModelDoor(settings.llm, settings.network)
+    try:
+        yield model
+    finally:
+        await model.close()
 
 
 def _clone_url(html_url: str, repository: Repository) -> str:
     return f"{html_url.rstrip('/')}/{repository.owner}/{repository.name}.git"
 
 
-async def diff_once(
-    settings: Settings, repository: Repository, number: int, board: ProgressBoard, *, as_myself: bool = False
-) -> Report:
-    """Look at one pull request and tell nobody: ``gitops-bot diff``."""
-    async with open_eyes(settings, as_myself=as_myself) as eyes:
-        return await diff_pull_request(eyes, repository, number, board)
-
-
-async def affected_offline(
-    clone_folder: Path, base: str, head: str, *, fleets: Sequence[Fleet], clusters: Sequence[str]
-) -> tuple[AffectedKustomization, ...]:
-    """List what merging ``head`` into ``base`` would touch, without a cluster: ``gitops-bot affected``."""
-    async with LocalClone(clone_folder) as clone, FluxDoor(FluxSettings()) as flux:
-        return await find_affected_in_clone(clone, flux, base, head, fleets=fleets, clusters=clusters)
-
-
-async def read_audit_trail(settings: Settings) -> tuple[tuple[AuditEntry, ...], tuple[str, ...]]:
-    """Give all decisions, and the digests that were written down beside them: ``gitops-bot audit``."""
-    store = await open_store(settings.database_url, audit_anchors=settings.audit_anchors)
-    try:
-        return await store.audit.entries(), await store.audit.anchors()
-    finally:
-        await store.close()
-
-
-async def plan_rights(
-    settings: Settings, names: Collection[str], choices: Choices, *, compare: bool
-) -> AsyncIterator[tuple[RightsPlan, Differences | None]]:
-    """Plan the rights of the *diff* identity, cluster by cluster: ``gitops-bot rbac``."""
-    unknown = sorted(set(names) - {cluster.name for cluster in settings.clusters})
-    if unknown:
-        known = ", ".join(cluster.name for cluster in settings.clusters)
-        raise SettingsError(f"--cluster {unknown[0]}: the settings name no such cluster. They name: {known}.")
-    reports = await _shown_reports(settings)
-    async with open_eyes(settings) as eyes:
-        for cluster in eyes.clusters:
-            if not names or cluster.name in names:
-                plan = await plan_for(eyes, cluster, reports, choices)
-                yield plan, await compare_rights(cluster, plan) if compare else None
-
-
-async def _shown_reports(settings: Settings) -> tuple[Report, ...]:
-    """What the service has found out; nothing where it has not run yet."""
-    if settings.store.url is None and not (settings.store.folder / "gitops-bot.sqlite").exists():
-        return ()
-    store = await open_store(settings.database_url, audit_anchors=settings.audit_anchors)
-    try:
-        return await store.shown_reports()
-    finally:
-        await store.close()
-
-
-async def read_outcomes(settings: Settings) -> tuple[Outcome, ...]:
-    """Give what became of every merge that was followed: ``gitops-bot accuracy``."""
-    store = await open_store(settings.database_url, audit_anchors=settings.audit_anchors)
-    try:
-        return await store.outcomes.all()
-    finally:
-        await store.close()
-
-
-async def check_settings(settings: Settings) -> AsyncIterator[Check]:
-    """Try everything that the settings name: ``gitops-bot check``."""
-    async with AsyncExitStack() as stack:
-        try:
-            store = await open_store(settings.database_url, audit_anchors=settings.audit_anchors)
-            stack.push_async_callback(store.close)
-            yield Check("store", CheckState.GOOD, "the database can be used")
-        except GitopsBotError as error:
-            yield Check("store", CheckState.BAD, str(error))
-        try:
-            eyes = await stack.enter_async_context(open_eyes(settings))
-        except GitopsBotError as error:
-            yield Check("settings", CheckState.BAD, str(error))
-            return
-        slack = None
-        if settings.slack is not None:
-            slack = SlackDoor(settings.slack, settings.network)
-            stack.push_async_callback(slack.stop)
-        channel = settings.slack.channel if settings.slack else ""
-        shared = settings.slack is not None and settings.slack.allow_shared_channels
-        people: Mapping[str, str] = {}
-        try:
-            people = await People(settings.people, settings.people_file).known()
-        except SettingsError as error:
-            yield Check("people", CheckState.BAD, str(error))
-        async for check in check_installation(
-            eyes, slack, channel=channel, allow_shared_channels=shared, people=people
-        ):
-            yield check
-        if slack is not None:
-            yield await _check_sockets(slack)
-
-
-async def _check_sockets(slack: SlackDoor) -> Check:
-    """Open the sockets that clicks arrive on, as the service does."""
-
-    async def ignore(_click: Click) -> None:
-        """Leave a click that arrives during the check to nobody: the person sees Slack's warning and presses again."""
-        raise StoreError("this is only a check")
-
-    await slack.start(ignore)
-    try:
-        async with asyncio.timeout(10):
-            while not slack.connected:  # noqa: ASYNC110  (the door tells its state, it has no event for it)
-                await asyncio.sleep(0.1)
-    except TimeoutError:
-        return Check(
-            "slack app token",
-            CheckState.BAD,
-            slack.problem or "no socket could be opened within 10 s",
-            "Make an app-level token with connections:write and switch Socket Mode on.",
-        )
-    with suppress(TimeoutError):
-        # Slack tells the number when a socket opens; ours open one after the other.
-        async with asyncio.timeout(_SOCKETS_SETTLE):
-            while slack.other_sockets:  # noqa: ASYNC110  (the same)
-                await asyncio.sleep(0.1)
-    return judge_sockets(slack.other_sockets)
-
-
-def settings_digest(settings: Settings) -> str:
-    """Digest of the settings that decide what a report says, not of those that decide how it is made."""
-    told = {
-        "clusters": [[cluster.name, cluster.default_service_account] for cluster in settings.clusters],
-        "people": bool(settings.people or settings.people_file or settings.decisions.people_from_saml),
-        "noise": settings.noise.model_dump(),
-        "artifacts": [told.model_dump() for told in settings.watch.artifacts],
-        "risk": settings.risk.model_dump(),
-    }
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-
-
-def _opinion_policy(settings: LanguageModelSettings) -> OpinionPolicy:
-    return OpinionPolicy(settings.enabled, settings.repositories, settings.prompt_characters)
-
-
-def _spend_limits(settings: LanguageModelSettings) -> SpendLimits:
-    told = settings.limits
-    return SpendLimits(*(Limits(**span.model_dump()) for span in (told.pull_request, told.day, told.month)))
-
-
 async def _advice(settings: Settings, store: Store, stack: AsyncExitStack) -> Advice | None:
     """Build what it takes to ask a language model; None where nobody wants that."""
-    policy = _opinion_policy(settings.llm)
+    policy = opinion_policy(settings.llm)
     if not (policy.enabled and policy.repositories and settings.llm.endpoints):
         return None
-    model = LanguageModelDoor(settings.llm, settings.network)
-    stack.push_async_callback(model.close)
+    model = await stack.enter_async_context(opened_model(settings))
     queue = await stack.enter_async_context(InProcessQueue(concurrency=_MODELS_SIDE_BY_SIDE, name="models"))
     if lost := await store.spend.settle_left(_now()):
         log.warning("calls of models were cut off by the last stop: they count as if they had used all", calls=lost)
-    return Advice(model, queue, policy, _spend_limits(settings.llm))
-
-
-async def prompt_once(settings: Settings, repository: Repository, number: int, board: ProgressBoard) -> str:
-    """Give all that a model would be sent about a pull request: ``gitops-bot review --show-prompt``."""
-    async with AsyncExitStack() as stack:
-        eyes = await stack.enter_async_context(open_eyes(settings))
-        model = LanguageModelDoor(settings.llm, settings.network)
-        stack.push_async_callback(model.close)
-        report = await diff_pull_request(eyes, repository, number, board)
-        prompt = prompt_of(report, characters=settings.llm.prompt_characters)
-        return shown_prompt(model.instructions(prompt.asking), prompt)
-
-
-async def opinion_once(settings: Settings, repository: Repository, number: int, board: ProgressBoard) -> Opinion:
-    """Let a model review one pull request, within the limits, and tell nobody: ``gitops-bot review``."""
-    if not _opinion_policy(settings.llm).allows(repository):
-        raise SettingsError(
-            f"llm.repositories does not name {repository}, or llm.enabled is off: nothing of it may be sent. "
-            "--show-prompt shows what would be."
-        )
-    async with AsyncExitStack() as stack:
-        store = await open_store(settings.database_url, audit_anchors=settings.audit_anchors)
-        stack.push_async_callback(store.close)
-        eyes = await stack.enter_async_context(open_eyes(settings))
-        model = LanguageModelDoor(settings.llm, settings.network)
-        stack.push_async_callback(model.close)
-        report = await diff_pull_request(eyes, repository, number, board)
-        if not has_something_to_review(report):
-            raise ModelError(f"There is nothing to review: {repository}#{number} is held, closed, or changes nothing.")
-        return await opinion_on(
-            report,
-            model,
-            store.spend,
-            limits=_spend_limits(settings.llm),
-            characters=settings.llm.prompt_characters,
-            clock=_now,
-        )
-
-
-async def check_language_model(settings: Settings) -> AsyncIterator[Check]:
-    """Show fixed cases to the model of the settings: ``gitops-bot llm check``. Nothing of a repository is sent."""
-    if not settings.llm.enabled:
-        raise SettingsError("llm.enabled is off: no call is made.")
-    async with AsyncExitStack() as stack:
-        store = await open_store(settings.database_url, audit_anchors=settings.audit_anchors)
-        stack.push_async_callback(store.close)
-        model = LanguageModelDoor(settings.llm, settings.network)
-        stack.push_async_callback(model.close)
-        limits = _spend_limits(settings.llm)
-        async for check in check_model(model, store.spend, limits=limits, language=settings.llm.language, clock=_now):
-            yield check
+    return Advice(model, queue, policy, spend_limits(settings.llm))
 
 
 @asynccontextmanager
@@ -419,8 +147,7 @@ async def open_service(settings: Settings) -> AsyncIterator["Service"]:
     if settings.slack is None:
         raise SettingsError("slack is missing. For example: slack: {channel: C0123456789, bot_token_file: /…}")
     async with AsyncExitStack() as stack:
-        store = await open_store(settings.database_url, audit_anchors=settings.audit_anchors)
-        stack.push_async_callback(store.close)
+        store = await stack.enter_async_context(opened_store(settings))
         eyes = await stack.enter_async_context(open_eyes(settings))
         slack = SlackDoor(settings.slack, settings.network)
         stack.push_async_callback(slack.stop)
@@ -452,12 +179,12 @@ async def open_service(settings: Settings) -> AsyncIterator["Service"]:
             buttons=button_templates(settings),
             people_from_saml=settings.decisions.people_from_saml,
             decision_policy=DecisionPolicy(
-                publishing=_publish_policy(settings),
+                publishing=publish_policy(settings),
                 **settings.decisions.model_dump(exclude={"people_from_saml"}),
             ),
-            statuses=_status_policy(settings.status),
-            channels=_channel_policy(settings.slack),
-            filters=_filter_policy(settings.filters),
+            statuses=status_policy(settings.status),
+            channels=channel_policy(settings.slack),
+            filters=filter_policy(settings.filters),
             settings_digest=settings_digest(settings),
         )
         github = cast("GitHubDoor", eyes.github)

@@ -8,9 +8,9 @@ from click_world import ClickWorld, click_world
 from waiting import until
 
 from gitops_bot.config import NetworkSettings, Settings, load_settings
+from gitops_bot.errands import check_settings
 from gitops_bot.models.chat import Click
 from gitops_bot.models.checks import Check, CheckState
-from gitops_bot.service import check_settings
 from gitops_bot.slack import SlackDoor
 
 

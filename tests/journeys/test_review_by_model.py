@@ -14,6 +14,7 @@ from click_world import ClickWorld, click_world
 from waiting import eventually, until
 
 from gitops_bot.config import load_settings
+from gitops_bot.errands import opinion_once, prompt_once
 from gitops_bot.errors import ModelError, SettingsError
 from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.journeys.review_pull_request import tell_kept_report
@@ -21,7 +22,6 @@ from gitops_bot.models.opinions import Opinion, Usage
 from gitops_bot.models.records import Progress, StoredReport
 from gitops_bot.models.reports import Report, Verdict
 from gitops_bot.sandbox.llm import Answer, LanguageModelStandIn
-from gitops_bot.service import opinion_once, prompt_once
 
 KEY = "our-gateway-0001"
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)

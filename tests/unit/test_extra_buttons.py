@@ -10,6 +10,7 @@ import sample_reports as samples
 from gitops_bot.config import load_settings
 from gitops_bot.errors import SettingsError
 from gitops_bot.models.reports import Report
+from gitops_bot.policies import button_templates
 from gitops_bot.rules.decisions import Action
 from gitops_bot.rules.extra_buttons import (
     ButtonTemplate,
@@ -19,7 +20,6 @@ from gitops_bot.rules.extra_buttons import (
     values_of,
     wrong_template,
 )
-from gitops_bot.service import button_templates
 from gitops_bot.views.slack_message import review_message
 
 LINK = "https://grafana.example/d?pr={number}&t={title}&k={kustomizations}"

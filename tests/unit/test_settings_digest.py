@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from gitops_bot.config import ClusterSettings, Settings
+from gitops_bot.policies import risk_policy, settings_digest
 from gitops_bot.rules.risk import RiskPolicy
-from gitops_bot.service import _risk_policy, settings_digest
 
 
 def digest(**more: Any) -> str:
@@ -37,7 +37,7 @@ def test_the_settings_become_the_policy() -> None:
         clusters=(ClusterSettings(name="production"),),
         risk={"severities": {"force": "off", "image-latest": "critical"}, "prune_limit": 3},  # type: ignore[arg-type]  # as a file gives it
     )
-    policy = _risk_policy(settings.risk)
+    policy = risk_policy(settings.risk)
     assert policy == RiskPolicy({"force": None, "image-latest": policy.severity("image-latest")}, 3)
     assert (policy.severity("force"), str(policy.severity("image-latest"))) == (None, "critical")
     assert str(policy.severity("privileged")) == "critical"
