@@ -24,6 +24,7 @@ from gitops_bot.github import DeviceFlow, GitHubDoor
 from gitops_bot.journeys.carry_out_click import carry_out_waiting_clicks, receive_click
 from gitops_bot.journeys.follow_merge import follow_merges
 from gitops_bot.journeys.kept_looks import KeptLooks
+from gitops_bot.journeys.kept_statuses import KeptStatuses
 from gitops_bot.journeys.one_at_a_time import OneAtATime
 from gitops_bot.journeys.patience import Patience
 from gitops_bot.journeys.poll_repositories import Looks, poll_repositories
@@ -183,6 +184,7 @@ async def open_service(settings: Settings) -> AsyncIterator["Service"]:
                 **settings.decisions.model_dump(exclude={"people_from_saml"}),
             ),
             statuses=status_policy(settings.status),
+            kept_statuses=KeptStatuses(),
             channels=channel_policy(settings.slack),
             filters=filter_policy(settings.filters),
             settings_digest=settings_digest(settings),

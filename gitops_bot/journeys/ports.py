@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from gitops_bot.config import ReviewSettings, WatchSettings
 from gitops_bot.journeys.kept_looks import KeptLooks
+from gitops_bot.journeys.kept_statuses import KeptStatuses
 from gitops_bot.journeys.one_at_a_time import OneAtATime
 from gitops_bot.journeys.patience import Patience
 from gitops_bot.journeys.shared_runs import SharedRuns
@@ -588,6 +589,7 @@ class Doors(Eyes):
     # Buttons of the administrator's own.
     buttons: tuple[ButtonTemplate, ...]
     statuses: StatusPolicy
+    kept_statuses: KeptStatuses
     # Where messages go, and when.
     channels: ChannelPolicy
     filters: FilterPolicy

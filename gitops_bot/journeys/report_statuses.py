@@ -90,8 +90,8 @@ async def _of_pull_request(
         return _not_followed(doors, pull.base_ref, unseen)
     if record is not None and record.progress is Progress.PARKED:
         return _all(doors, StatusState.FAILURE, commit_status.parked(record.problem))
-    report = await _newest_report(doors, pull, record)
-    if report is None:
+    reported = await _of_newest_report(doors, pull, record)
+    if reported is None:
         listed = record is not None and record.progress is Progress.LISTED
         if listed and pull.key not in doors.queue.busy_keys and not _waits(doors, pull.key):
             doors.queue.put(pull.key, partial(_look_in_silence, doors, pull.key))
@@ -99,15 +99,23 @@ async def _of_pull_request(
     hold = hold_on(await doors.store.decisions(pull.key))
     if hold is not None:
         return _all(doors, StatusState.PENDING, commit_status.on_hold(hold.github_login))
-    return _of_report(doors, report)
+    return [*reported]
 
 
-async def _newest_report(doors: Doors, pull: PullRequest, record: PullRequestRecord | None) -> Report | None:
-    """Give the report on exactly this head into exactly this base; None while there is none."""
+async def _of_newest_report(
+    doors: Doors, pull: PullRequest, record: PullRequestRecord | None
+) -> tuple[CommitStatus, ...] | None:
+    """Give what the report on exactly this head into exactly this base says; None while there is none."""
     if record is None or not record.report_id or record.work_key != work_key(doors, pull, record.base_tip):
         return None
+    if (kept := doors.kept_statuses.of(record)) is not None:
+        return kept
     stored = await doors.store.report(record.report_id)
-    return stored.report if stored is not None and stored.report.pull_request.head_sha == pull.head_sha else None
+    if stored is None or stored.report.pull_request.head_sha != pull.head_sha:
+        return None
+    statuses = tuple(_of_report(doors, stored.report))
+    doors.kept_statuses.keep(record, statuses)
+    return statuses
 
 
 def _of_report(doors: Doors, report: Report) -> list[CommitStatus]:

@@ -86,16 +86,6 @@ def button(label: str, action: str, value: str = "", *, address: str = "", style
     return given | ({"style": style} if style else {})
 
 
-def confirmation(question: str, words: str, yes: str) -> Block:
-    """Give the question that a client asks before it sends a click."""
-    return {
-        "title": _theirs(question, 100),
-        "text": _theirs(words, 300),
-        "confirm": _theirs(yes, 30),
-        "deny": _theirs("Not now", 30),
-    }
-
-
 def menu(prompt: str, action: str, choices: Iterable[tuple[str, str]]) -> Block:
     """Give a menu of (foreign label, value); choices past Slack's limit, or with too long a value, are left out."""
     options = [

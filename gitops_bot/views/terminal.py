@@ -29,7 +29,7 @@ from gitops_bot.views.summary import (
     tally_row,
 )
 from gitops_bot.views.text import and_more, short_commit
-from gitops_bot.views.words import ORIGINS, ROW_STATES, SEVERITIES, as_of, plural, progress, verdict_words
+from gitops_bot.views.words import ORIGINS, ROW_STATES, SEVERITIES, as_of, plural, verdict_words
 
 _VERDICT_STYLES = {
     Verdict.NO_EFFECT: "bold green",
@@ -86,11 +86,6 @@ def terminal_report(report: Report, *, full: bool = False) -> RenderableType:
     if not full and (folded := _folded(report)):
         parts += [Text(""), Text(folded, style="dim")]
     return Renderables(*parts)
-
-
-def progress_line(done: int, total: int, what: str = "") -> str:
-    """Say how far the work is, for a line that is written over and over."""
-    return f"{progress(done, total)}{f': {clean_line(what)}' if what else ''}"
 
 
 def _risks(report: Report, *, full: bool) -> list[RenderableType]:

@@ -1,6 +1,7 @@
 """Every commit that is about to be merged has a status that branch protection can require."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -181,3 +182,18 @@ async def test_nothing_is_written_unless_it_is_switched_on(tmp_path: Path) -> No
         stored = await world.reported("feature", Verdict.NO_EFFECT)
         await tick(world)
         assert await states(world, stored.report.pull_request.head_sha) == []
+
+
+async def test_what_has_not_changed_is_not_read_again(world: ClickWorld) -> None:
+    stored = await world.reported("feature", Verdict.CHANGES)
+    await tick(world)
+    record = await world.doors.store.pull_request(stored.report.pull_request.key)
+    assert record is not None
+    (kept,) = world.doors.kept_statuses.of(record) or ()
+    world.doors.kept_statuses.keep(record, (replace(kept, description="as it was kept"),))
+    await tick(world)
+    newest, *_ = await statuses(world, stored.report.pull_request.head_sha)
+    assert newest == ("success", "gitops-bot/production", "as it was kept")
+    await world.report_on(stored.report.pull_request.number, Verdict.BLOCKED)
+    await tick(world)
+    assert (await states(world, stored.report.pull_request.head_sha))[0] == "failure"

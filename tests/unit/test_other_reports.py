@@ -19,7 +19,7 @@ from gitops_bot.models.reports import Report
 from gitops_bot.rules.cleaning import has_hidden_characters
 from gitops_bot.views.html_report import html_report
 from gitops_bot.views.json_report import content_to_digest, json_report, schema, schema_text
-from gitops_bot.views.terminal import progress_line, terminal_report
+from gitops_bot.views.terminal import terminal_report
 from gitops_bot.views.terminal_object import names_of_objects, object_report, objects_named
 
 SCHEMA_FILE = Path(__file__).parents[2] / "docs" / "report-schema.json"
@@ -99,11 +99,6 @@ def test_a_terminal_gets_no_control_character_of_others(
     # Rich's own colours, and nothing else that begins with ESC.
     assert all(part[:1] == "[" and "m" in part[:24] for part in coloured.split("\x1b")[1:])
     assert "\x1b]" not in coloured
-
-
-def test_progress() -> None:
-    assert progress_line(36, 120, "flux-system/a\x1b") == r"looking at 37 of 120: flux-system/a\x1b"
-    assert progress_line(0, 0) == "looking for what it touches"
 
 
 class Page(HTMLParser):

@@ -161,7 +161,6 @@ ONE_LINE: dict[str, Callable[[str], str]] = {
 }
 TERMINAL: dict[str, Callable[[str], Any]] = {
     "terminal.terminal_report": lambda text: terminal.terminal_report(hostile(text), full=True),
-    "terminal.progress_line": lambda text: terminal.progress_line(1, 2, text),
     "opinions.opinion_text": lambda text: opinions.opinion_text(opinion_of(text)),
     "outcomes.accuracy": lambda text: outcomes.accuracy(outcomes_of(text)),
     "terminal_checks.check_line": lambda text: terminal_checks.check_line(Check(text, CheckState.BAD, text, text)),
