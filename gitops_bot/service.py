@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -33,7 +33,6 @@ from gitops_bot.journeys.prove_guards import prove_guards
 from gitops_bot.journeys.shared_runs import SharedRuns
 from gitops_bot.journeys.tell_waiting import tell_waiting
 from gitops_bot.journeys.withdraw_approval import withdraw_outdated_approvals
-from gitops_bot.llm import LanguageModelDoor
 from gitops_bot.models.pull_requests import Repository
 from gitops_bot.people import People
 from gitops_bot.policies import (
@@ -55,6 +54,9 @@ from gitops_bot.rules.trust import TrustPolicy
 from gitops_bot.slack import SlackDoor
 from gitops_bot.store import LinkedAccounts, Store, open_store
 from gitops_bot.web.health import serve_health
+
+if TYPE_CHECKING:
+    from gitops_bot.llm import LanguageModelDoor
 
 log = telemetry.logger(__name__)
 
@@ -117,8 +119,11 @@ async def opened_store(settings: Settings) -> AsyncIterator[Store]:
 
 
 @asynccontextmanager
-async def opened_model(settings: Settings) -> AsyncIterator[LanguageModelDoor]:
+async def opened_model(settings: Settings) -> AsyncIterator["LanguageModelDoor"]:
     """Open the way to language models, and close it afterwards."""
+    # A fifth of the time that a start takes, which installations without a model need not spend.
+    from gitops_bot.llm import LanguageModelDoor  # noqa: PLC0415
+
     model = LanguageModelDoor(settings.llm, settings.network)
     try:
         yield model
