@@ -13,9 +13,11 @@ class Format(IntEnum):
     """From the one that helps most."""
 
     JSON_SCHEMA = 0
-    JSON_OBJECT = 1
+    # A field that llama.cpp's Python server and some gateways take, and make a grammar of; OpenAI refuses it.
+    JSON_OBJECT_WITH_SCHEMA = 1
+    JSON_OBJECT = 2
     # Nothing is asked of the server; what comes is parsed.
-    TEXT = 2
+    TEXT = 3
 
     @property
     def lower(self) -> "Format | None":
@@ -32,6 +34,8 @@ def response_format(form: Format, asking: Asking) -> Mapping[str, Any]:
     if form is Format.JSON_SCHEMA:
         described = {"name": asking.value, "strict": True, "schema": schema_of(asking)}
         return {"response_format": {"type": "json_schema", "json_schema": described}}
+    if form is Format.JSON_OBJECT_WITH_SCHEMA:
+        return {"response_format": {"type": "json_object", "schema": schema_of(asking)}}
     return {"response_format": {"type": "json_object"}} if form is Format.JSON_OBJECT else {}
 
 

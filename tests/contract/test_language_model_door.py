@@ -98,13 +98,20 @@ async def test_a_review_comes_back_as_values_with_what_it_cost(model: LanguageMo
     ("settings", "tried"),
     [
         ({}, ["json_schema"]),
-        ({"json_schema": "refuse_400"}, ["json_schema", "json_object"]),
-        ({"json_schema": "refuse_500"}, ["json_schema", "json_object"]),
-        ({"json_schema": "refuse_400", "json_object": "refuse_500"}, ["json_schema", "json_object", None]),
+        ({"json_schema": "refuse_400"}, ["json_schema", "json_object with schema"]),
+        ({"json_schema": "refuse_500"}, ["json_schema", "json_object with schema"]),
+        (
+            {"json_schema": "refuse_400", "json_object_schema": "refuse_400"},
+            ["json_schema", "json_object with schema", "json_object"],
+        ),
+        (
+            {"json_schema": "refuse_400", "json_object": "refuse_500"},
+            ["json_schema", "json_object with schema", "json_object", ""],
+        ),
     ],
 )
 async def test_the_ladder_of_formats_is_climbed_down_once(
-    model: LanguageModelStandIn, tmp_path: Path, settings: dict[str, str], tried: list[str | None]
+    model: LanguageModelStandIn, tmp_path: Path, settings: dict[str, str], tried: list[str]
 ) -> None:
     model.settings |= settings
     model.script.add(Answer(text=f"Here it is:\n```json\n{json.dumps(GOOD)}\n```", times=0))
@@ -113,12 +120,17 @@ async def test_the_ladder_of_formats_is_climbed_down_once(
         before = len(model.calls)
         second = await door.ask(REVIEW, Purse())
     assert first.answer == second.answer
-    formats = [(call["body"].get("response_format") or {}).get("type") for call in model.calls]
+    formats = [_format(call) for call in model.calls]
     assert formats[:before] == tried
     # What works is remembered.
     assert formats[before:] == tried[-1:]
     if tried[-1] != "json_schema":
         assert '"judgement"' in model.calls[-1]["body"]["messages"][0]["content"]
+
+
+def _format(call: dict[str, Any]) -> str:
+    asked = call["body"].get("response_format") or {}
+    return str(asked.get("type", "")) + (" with schema" if "schema" in asked else "")
 
 
 async def test_a_server_that_breaks_down_over_a_format_without_saying_so(

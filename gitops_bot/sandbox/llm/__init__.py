@@ -16,7 +16,8 @@ GET calls, usage     every request, oldest first: key, body, status, tokens; the
 POST answers         append a scripted answer (script.Answer): used in order, by what the prompt says
 GET answers          those that are left; DELETE: forget them
 GET, POST settings   in what servers differ: ``json_schema`` and ``json_object`` (honour, refuse_400,
-                     refuse_500, ignore), ``keys``, ``models``, ``strict_models``, ``context_tokens``
+                     refuse_500, ignore), ``json_object_schema``, ``keys``, ``models``, ``strict_models``,
+                     ``context_tokens``
 ===================  =========================================================================
 
 In Python, ``model.script.add(Answer(...))`` does the same, and ``model.script.model = function`` is a

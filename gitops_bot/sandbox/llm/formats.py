@@ -32,11 +32,7 @@ def wanted_schema(body: Mapping[str, Any], prompt: str, manners: Mapping[str, An
     if manner == "refuse_500":
         raise _refused(500, "[{'loc': ('body', 'response_format', 'type'), 'msg': \"Input should be 'text'\"}]")
     if kind == "json_object":
-        if "json" not in prompt.lower():
-            words = "'messages' must contain the word 'json' in some form, to use 'response_format' of 'json_object'."
-            raise _refused(400, words, parameter="messages")
-        # llama.cpp takes a schema here; OpenAI knows no such field.
-        return wanted.get("schema") or {"type": "object"}
+        return _of_object(wanted, prompt, manners)
     described = wanted.get("json_schema") or {}
     schema = described.get("schema")
     if not isinstance(schema, dict) or not described.get("name"):
@@ -46,6 +42,16 @@ def wanted_schema(body: Mapping[str, Any], prompt: str, manners: Mapping[str, An
         words = f"Invalid schema for response_format '{described['name']}': {reason}"
         raise _refused(400, words, code="invalid_json_schema")
     return schema
+
+
+def _of_object(wanted: Mapping[str, Any], prompt: str, manners: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "json" not in prompt.lower():
+        words = "'messages' must contain the word 'json' in some form, to use 'response_format' of 'json_object'."
+        raise _refused(400, words, parameter="messages")
+    # llama.cpp takes a schema here; OpenAI knows no such field.
+    if "schema" in wanted and manners["json_object_schema"] == "refuse_400":
+        raise _refused(400, "Unknown parameter: 'response_format.schema'.", parameter="response_format.schema")
+    return wanted.get("schema") or {"type": "object"}
 
 
 def _refused(status: int, message: str, *, code: str = "", parameter: str = "response_format") -> Refused:

@@ -33,6 +33,8 @@ class LanguageModelStandIn:
         self.settings: dict[str, Any] = {
             "json_schema": "honour",
             "json_object": "honour",
+            # honour, or refuse_400 as OpenAI does.
+            "json_object_schema": "honour",
             "keys": None,
             "models": ["stand-in-small", "stand-in-large"],
             "strict_models": False,
@@ -172,9 +174,10 @@ class LanguageModelStandIn:
     async def _change_settings(self, request: web.Request) -> web.Response:
         body = await request.json()
         unknown = sorted(set(body) - set(self.settings))
-        wrong = [name for name in ("json_schema", "json_object") if body.get(name, "honour") not in MANNERS]
+        kinds = ("json_schema", "json_object", "json_object_schema")
+        wrong = [name for name in kinds if body.get(name, "honour") not in MANNERS]
         if unknown or wrong:
-            words = f"unknown: {unknown}; json_schema and json_object are one of {', '.join(MANNERS)}"
+            words = f"unknown: {unknown}; {', '.join(kinds)} are one of {', '.join(MANNERS)}"
             return web.json_response({"error": words}, status=400)
         self.settings |= body
         return web.json_response(self.settings)
