@@ -1,4 +1,4 @@
-"""In what providers differ before a word is exchanged. Their addresses stand in config.py."""
+"""In what providers differ before a word is exchanged. Their addresses stand with the settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

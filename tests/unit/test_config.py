@@ -96,9 +96,12 @@ def test_the_value_of_a_wrong_secret_is_not_shown(tmp_path: Path) -> None:
 
 def test_a_risk_is_switched_off_by_the_word_with_and_without_quotes(tmp_path: Path) -> None:
     severities = '{privileged: off, force: "off", image-latest: critical}'
-    text = f"risk: {{prune_limit: 3, severities: {severities}}}\nstatus: {{fail_on_risk: off}}\n"
-    settings = load_settings(write(tmp_path, GOOD + text))
+    quiet = "slack: {channel: C0123456789, quiet: {unless_risk: off}}"
+    text = f"{quiet}\nrisk: {{prune_limit: 3, severities: {severities}}}\nstatus: {{fail_on_risk: off}}\n"
+    settings = load_settings(write(tmp_path, f"clusters: [{{name: production}}]\n{text}"))
     assert settings.status.fail_on_risk == "off"
+    assert settings.slack is not None
+    assert settings.slack.quiet.unless_risk == "off"
     assert settings.risk.severities == {"privileged": "off", "force": "off", "image-latest": "critical"}
     assert settings.risk.prune_limit == 3
 
