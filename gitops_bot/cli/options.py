@@ -1,0 +1,65 @@
+"""What several commands have in common: their options, and how they show progress and checks."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from gitops_bot.journeys.progress_board import ProgressBoard
+from gitops_bot.models.checks import Check, CheckState
+from gitops_bot.views.terminal_checks import check_line, summary_line
+
+SettingsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--settings", help="The settings file. Default: $GITOPS_BOT_SETTINGS, then /etc/gitops-bot/settings.yaml."
+    ),
+]
+
+
+class Output(StrEnum):
+    """How a result is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+OutputOption = Annotated[Output, typer.Option("--output", "-o", help="text for people, json for programs.")]
+
+
+@contextmanager
+def counting(board: ProgressBoard) -> Iterator[None]:
+    """Show on standard error how far the work has come, where a person watches."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status("looking at the pull request") as status:
+
+        def count() -> None:
+            if board.total:
+                status.update(f"looking at {board.done} of {board.total} Kustomizations")
+
+        board.on_change = count
+        yield
+
+
+def print_checks(checks: AsyncIterator[Check]) -> NoReturn:
+    """Print each check when it is done, and what all come to. Ends with exit code 1 where one is bad, else 0."""
+    console = Console()
+
+    async def print_each() -> list[CheckState]:
+        states = []
+        async for found in checks:
+            console.print(check_line(found))
+            states.append(found.state)
+        return states
+
+    states = asyncio.run(print_each())
+    console.print(summary_line(states))
+    raise typer.Exit(1 if CheckState.BAD in states else 0)

@@ -1,0 +1,81 @@
+"""Commands that read what was kept: ``accuracy``, ``audit``."""
+# ruff: noqa: PLC0415  (imports inside the commands: --help answers at once)
+
+import asyncio
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from gitops_bot import telemetry
+from gitops_bot.cli.options import Output, OutputOption, SettingsFile
+from gitops_bot.config import load_settings
+
+
+def accuracy(settings: SettingsFile = None, output: OutputOption = Output.TEXT) -> None:
+    """Say how often reports came true: what Flux applied after the merges, and which objects ended otherwise."""
+    import json
+
+    from gitops_bot.errands import read_outcomes
+    from gitops_bot.views import outcomes
+
+    telemetry.set_up_logging("ERROR", as_json=False)
+    found = asyncio.run(read_outcomes(load_settings(settings)))
+    if output is Output.JSON:
+        right, total = outcomes.share(found)
+        typer.echo(json.dumps({"objects": total, "as_reported": right, "kustomizations": len(found)}))
+    else:
+        Console().print(outcomes.accuracy(found))
+
+
+audit_app = typer.Typer(help="Who decided what: list, export and verify the audit trail.", rich_markup_mode=None)
+
+
+@audit_app.callback(invoke_without_command=True)
+def audit(
+    ctx: typer.Context,
+    settings: SettingsFile = None,
+    pull_request: Annotated[str, typer.Option(help="Only this one: owner/name#number.")] = "",
+    person: Annotated[str, typer.Option(help="Only this person: a GitHub login or a Slack user id.")] = "",
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """List every decision and refusal, oldest first; --output json gives a line of JSON for each."""
+    from gitops_bot.errands import read_audit_trail
+    from gitops_bot.views import audit_list
+
+    if ctx.invoked_subcommand:
+        return
+    telemetry.set_up_logging("ERROR", as_json=False)
+    entries, _ = asyncio.run(read_audit_trail(load_settings(settings)))
+    found = [
+        entry
+        for entry in entries
+        if (not pull_request or entry.decision.pull_request == pull_request.lower())
+        and (not person or person.lower() in {entry.decision.github_login.lower(), entry.decision.slack_user.lower()})
+    ]
+    if output is Output.JSON:
+        for entry in found:
+            typer.echo(audit_list.json_line(entry))
+    else:
+        Console().print(audit_list.table(found))
+
+
+@audit_app.command()
+def verify(
+    settings: SettingsFile = None,
+    newest: Annotated[
+        list[str] | None,
+        typer.Option(help="A digest that has to be there, out of the log of the bot; can be repeated."),
+    ] = None,
+) -> None:
+    """Check that no row was edited, deleted or cut off, and name the one that was. Exit code 1: it was."""
+    from gitops_bot.errands import read_audit_trail
+    from gitops_bot.rules.audit import broken
+    from gitops_bot.views import audit_list
+
+    telemetry.set_up_logging("ERROR", as_json=False)
+    entries, anchors = asyncio.run(read_audit_trail(load_settings(settings)))
+    anchors = (*anchors, *(newest or ()))
+    problem = broken(entries, anchors)
+    Console().print(audit_list.verification(entries, len(anchors), problem))
+    raise typer.Exit(1 if problem else 0)
