@@ -88,6 +88,8 @@ class Observer:
         self.bot: str = self.github["bot_login"]
         self.cluster = KubernetesApi.from_kubeconfig(Path(description["kubernetes"]["kubeconfig"]))
         self._client = httpx.AsyncClient(timeout=30, trust_env=False)
+        # The text of each file that was read, by its address.
+        self._files: dict[str, str] = {}
 
     async def __aenter__(self) -> Self:
         """Nothing to open."""
@@ -117,8 +119,10 @@ class Observer:
 
     async def looks_of_bot(self) -> int:
         """Tell how often the bot asked GitHub for the repository's pull requests (by the stand-in's own record)."""
-        answer = await self._client.get(f"{self.github['html_url']}/_control/requests", params={"login": self.bot})
         path = f"/repos/{self.repository}/pulls"
+        answer = await self._client.get(
+            f"{self.github['html_url']}/_control/requests", params={"login": self.bot, "path": path}
+        )
         return sum(entry["path"] == path and entry["status"] is not None for entry in answer.json()["requests"])
 
     async def list_github(self, path: str) -> list[Any]:
@@ -168,20 +172,23 @@ class Observer:
 
     async def messages(self) -> list[SeenMessage]:
         """Read the channel, oldest first, with threads and the text of files."""
-        history = await self._call_slack(
-            "conversations.history", channel=self.slack["channel"], limit=_PAGE, include_all_metadata="true"
-        )
-        return [await self._with_thread(message) for message in reversed(history["messages"])]
+        return [await self._with_thread(message) for message in await self._history()]
 
     async def messages_about(self, number: int) -> list[SeenMessage]:
         """Read the messages that are about one pull request (`owner/name#N` in text or metadata)."""
         mention = re.compile(rf"(?<![\w./-]){re.escape(self.repository)}#{number}(?!\d)")
-        found = []
-        for message in await self.messages():
-            own = "\n".join(strings_in({**message.raw, "files": []}))
-            if mention.search(own):
-                found.append(message)
-        return found
+        return [
+            await self._with_thread(message)
+            for message in await self._history()
+            # Threads and files of the others need not be fetched.
+            if mention.search("\n".join(strings_in({**message, "files": []})))
+        ]
+
+    async def _history(self) -> list[Mapping[str, Any]]:
+        history = await self._call_slack(
+            "conversations.history", channel=self.slack["channel"], limit=_PAGE, include_all_metadata="true"
+        )
+        return list(reversed(history["messages"]))
 
     async def _with_thread(self, message: Mapping[str, Any]) -> SeenMessage:
         parts: list[Any] = [message]
@@ -190,17 +197,22 @@ class Observer:
             parts = list(thread["messages"])
         words = list(strings_in(parts))
         for part in parts:
-            for file in part.get("files", []):
-                answer = await self._client.get(
-                    file["url_private"], headers={"Authorization": f"Bearer {self.slack['bot_token']}"}
-                )
-                words.append(answer.text)
+            words += [await self._file(file["url_private"]) for file in part.get("files", [])]
         buttons = {
             item["action_id"]: str(item.get("value", ""))
             for item in _mappings_in(message.get("blocks", []))
             if item.get("type") == "button" and "action_id" in item
         }
         return SeenMessage(self.slack["channel"], str(message["ts"]), message, "\n".join(words), buttons)
+
+    async def _file(self, url: str) -> str:
+        """Read a file once: what was uploaded does not change."""
+        if url not in self._files:
+            answer = await self._client.get(url, headers={"Authorization": f"Bearer {self.slack['bot_token']}"})
+            if answer.is_error:
+                return answer.text
+            self._files[url] = answer.text
+        return self._files[url]
 
     async def click(self, message: SeenMessage, action: str, login: str, *, wait_for_answer: float = 0.0) -> str:
         """Press a button as somebody; whether the bot acknowledged it is seen by what follows.
