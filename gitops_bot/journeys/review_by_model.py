@@ -1,5 +1,6 @@
 """Ask a language model about a report that people have already: once for each report, and never in their way."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -53,7 +54,8 @@ async def opinion_on(
 ) -> Opinion:
     """Give what a model says of a report, or why there is nothing: this never fails over the model."""
     key, digest = report.pull_request.key, report.digest
-    prompt = prompt_of(report, Asking.REVIEW, characters=characters)
+    # Of a large report that takes longer than the event loop may stand still.
+    prompt = await asyncio.to_thread(prompt_of, report, Asking.REVIEW, characters=characters)
     purse = ModelPurse(spend, limits, clock, key)
     try:
         said = await model.ask(prompt, purse)

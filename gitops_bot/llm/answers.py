@@ -80,6 +80,7 @@ _SHAPES: Mapping[Asking, type[_Review | _Diagnosis | _Score]] = {
     Asking.DIAGNOSE: _Diagnosis,
     Asking.GATE: _Score,
 }
+_LENIENCY = (Judgement.BLOCK, Judgement.COMMENT, Judgement.APPROVE)
 # What providers' strict mode does not know: we check it ourselves.
 _NOT_SENT = {"maxLength", "maxItems", "minimum", "maximum", "title"}
 
@@ -107,15 +108,19 @@ def _as_sent(schema: Any) -> Any:
 def read_answer(asking: Asking, text: str) -> Answer:
     """Read an answer: JSON, JSON in a fence, or JSON with prose around it. BrokenAnswer says why it is none.
 
-    Where several objects stand in prose the last one that fits counts: models think aloud first.
+    Where several that fit stand in prose, the most cautious one counts: models think aloud, and they quote
+    what somebody planted for them to say.
     """
     shape = _SHAPES[asking]
     problem: ValidationError | None = None
+    fitting: list[Answer] = []
     for found in _objects(text):
         try:
-            return shape.model_validate_json(json.dumps(found)).answer()
+            fitting.append(shape.model_validate_json(json.dumps(found)).answer())
         except ValidationError as error:
             problem = problem or error
+    if fitting:
+        return min(fitting, key=_leniency)
     if problem is None:
         raise BrokenAnswer("the answer holds no JSON object", is_json=False)
     said = [
@@ -123,6 +128,12 @@ def read_answer(asking: Asking, text: str) -> Answer:
         for one in problem.errors(include_input=False, include_url=False)[:5]
     ]
     raise BrokenAnswer("; ".join(said), is_json=True) from problem
+
+
+def _leniency(answer: Answer) -> float:
+    if isinstance(answer, Score):
+        return answer.score
+    return _LENIENCY.index(answer.judgement) if isinstance(answer, ReviewAnswer) else 0
 
 
 def _objects(text: str) -> Iterator[Any]:

@@ -29,6 +29,8 @@ _LARGEST_ERROR = 64 << 10
 _ATTEMPTS = 4
 _LONGEST_WAIT = 8.0
 _WORDS = 300
+# The most that a column for whole numbers holds in every database.
+_MOST_TOKENS = (1 << 31) - 1
 # Bytes of a token, low enough for every language.
 _TOKEN = 3
 _AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS}
@@ -215,8 +217,8 @@ class Endpoint:
             telemetry.model_money.labels(self.model).inc(used.money)
 
     def _priced(self, prompt_tokens: int, answer_tokens: int) -> Usage:
-        # A provider that counts backwards gives nothing back.
-        asked, said = max(prompt_tokens or 0, 0), max(answer_tokens or 0, 0)
+        # A provider that counts backwards gives nothing back; one that counts without end is written down all the same.
+        asked, said = (min(max(tokens or 0, 0), _MOST_TOKENS) for tokens in (prompt_tokens, answer_tokens))
         prices = self._settings.prices
         money = (asked * prices.input + said * prices.output) / 1_000_000
         return Usage(1, asked, said, money)
@@ -271,7 +273,8 @@ class Endpoint:
             )
         if not text.strip():
             raise ModelError(f"{self.name} gave an empty answer.")
-        return text
+        # A gateway sees the key, and some repeat what they see.
+        return self._hidden(text)
 
     def _translated(self, error: openai.APIStatusError, form: Format) -> Exception:
         status = error.status_code
@@ -286,10 +289,11 @@ class Endpoint:
 
     def _shown(self, words: str) -> str:
         """Give the provider's words on one line, without anything secret."""
-        if self._key:
-            words = words.replace(self._key, "«hidden»")
-        line = clean_line(telemetry.without_tokens(words)).strip()
+        line = clean_line(self._hidden(words)).strip()
         return line if len(line) <= _WORDS else f"{line[: _WORDS - 1]}…"
+
+    def _hidden(self, words: str) -> str:
+        return telemetry.without_tokens(words.replace(self._key, "«hidden»") if self._key else words)
 
 
 def _known(status: int) -> bool:

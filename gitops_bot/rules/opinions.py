@@ -17,6 +17,11 @@ from gitops_bot.rules.patterns import matches
 MOST_TRIES = 3
 # Deeper than any schema of Kubernetes.
 _DEEPEST = 40
+_MOST_NODES = 100_000
+
+
+class _Texts(getattr(yaml, "CBaseLoader", yaml.BaseLoader)):  # type: ignore[misc] # which one depends on the machine
+    """Every value as it is written: what only looks like a date, or like a number, is no reason to give up."""
 
 
 @dataclass(frozen=True)
@@ -95,25 +100,32 @@ def _steps(path: str) -> tuple[str, ...]:
 
 
 def fields_of_body(operation: Operation, body: str) -> frozenset[str]:
-    """Give the paths in the YAML of an object that is made; list items by place and by name."""
+    """Give the paths in the YAML of an object that is made; list items by place and by name.
+
+    Of a body that is made to be large by aliases only the first are read.
+    """
     if not body or operation not in {Operation.CREATE, Operation.RECREATE}:
         return frozenset()
     try:
-        return frozenset(_paths(yaml.safe_load(body), "", 0))
+        return frozenset(_paths(yaml.load(body, Loader=_Texts)))  # noqa: S506 # makes texts, lists and mappings only
     except (yaml.YAMLError, RecursionError):
         return frozenset()
 
 
-def _paths(value: Any, at: str, depth: int) -> Iterable[str]:
-    if depth > _DEEPEST:
-        return
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _paths(inner, f"{at}.{key}" if at else str(key), depth + 1)
-    elif isinstance(value, list):
-        for place, inner in enumerate(value):
-            yield from _paths(inner, f"{at}.{place}", depth + 1)
-            if isinstance(inner, dict) and isinstance(inner.get("name"), str):
-                yield from _paths(inner, f"{at}.{inner['name']}", depth + 1)
-    else:
-        yield at
+def _paths(value: Any) -> Iterable[str]:
+    left = [(value, "", 0)]
+    for _ in range(_MOST_NODES):
+        if not left:
+            return
+        value, at, depth = left.pop()
+        if depth > _DEEPEST:
+            continue
+        if isinstance(value, dict):
+            left += [(inner, f"{at}.{key}" if at else str(key), depth + 1) for key, inner in value.items()]
+        elif isinstance(value, list):
+            for place, inner in enumerate(value):
+                left.append((inner, f"{at}.{place}", depth + 1))
+                if isinstance(inner, dict) and isinstance(inner.get("name"), str):
+                    left.append((inner, f"{at}.{inner['name']}", depth + 1))
+        else:
+            yield at

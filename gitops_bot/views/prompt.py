@@ -84,9 +84,10 @@ def _add_intent(sheet: _Sheet, pull: PullRequest, room: int) -> None:
     lines = [
         f"pull request: {clean_line(where)} onto {clean_line(pull.base_ref)}",
         f"author: {clean_line(pull.author)}{' (a fork)' if pull.from_fork else ''}",
-        f"branch: {_cut(clean_line(pull.head_ref), _TITLE)}",
-        f"title: {_cut(clean_line(pull.title), _TITLE)}",
-        *(["", clean(pull.body)] if pull.body.strip() else []),
+        f"branch: {_cut(clean_line(without_tokens(pull.head_ref)), _TITLE)}",
+        f"title: {_cut(clean_line(without_tokens(pull.title)), _TITLE)}",
+        # Behind a mark, so that no line of it can pretend to be one of the lines above.
+        *(f"   | {line}" for line in clean(without_tokens(pull.body)).strip().splitlines()),
     ]
     text = without_tokens("\n".join(lines))
     if len(text) > room:
@@ -136,7 +137,7 @@ def _whole(group: Group) -> str:
     lines = [clean_line(f"{row.id} in {row.id.cluster} ({ROW_STATES[row.state].words}): {row_sentence(counts)}")]
     if others := [f"{place} in {place.cluster}" for place in group.places[1:]]:
         lines.append(clean_line(f"the same in {and_more(others, _PLACES)}"))
-    lines += [clean_line(note) for note in row.notes]
+    lines += [f"  # {clean_line(note)}" for note in row.notes]
     for change in own_changes(row):
         lines += [indented(line) for line in object_lines(change)]
     return "\n".join(lines)
