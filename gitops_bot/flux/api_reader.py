@@ -1,10 +1,11 @@
 """Reads single objects of the API server as the *diff* identity, inside the runner.
 
 The kubernetes client is the bot's; the runner must start in a fraction of a second and holds no
-more code than it needs: one GET over HTTP 1.0, on the event loop, without threads.
+more code than it needs: GETs over HTTP/1.1, on the event loop, without threads, on few connections.
 """
 
 import asyncio
+import contextlib
 import json
 import re
 import socket
@@ -22,7 +23,11 @@ _SECONDS = 15.0
 _MOST_BYTES = 4 << 20
 # Connections side by side.
 _AT_ONCE = 8
+# What a server that is away, or is none, makes of a request.
+_NO_ANSWER = (OSError, TimeoutError, ssl.SSLError, EOFError, ValueError, IndexError, asyncio.LimitOverrunError)
 _NAME = re.compile(r"[A-Za-z0-9._:-]{1,253}")
+
+_Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class NotReadableError(Exception):
@@ -51,6 +56,8 @@ class ApiReader:
         self._tls = _tls(opening) if parts.scheme == "https" else None
         self._known: dict[tuple[str, str], asyncio.Task[Mapping[str, Any] | None]] = {}
         self._room = asyncio.Semaphore(_AT_ONCE)
+        # Open, and free; what is left of them goes with this process.
+        self._idle: list[_Line] = []
 
     async def get(
         self, path: str, accept: str = "application/json", *, fresh: bool = False
@@ -71,22 +78,26 @@ class ApiReader:
             raise
 
     async def _request(self, path: str, accept: str) -> Mapping[str, Any] | None:
-        # HTTP 1.0: one answer, not in chunks, and then the end.
         request = (
-            f"GET {self._prefix}{path} HTTP/1.0\r\nHost: {self._host}:{self._port}\r\n"
+            f"GET {self._prefix}{path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\n"
             f"Authorization: Bearer {self._token}\r\nAccept: {accept}\r\nUser-Agent: gitops-bot-runner\r\n\r\n"
         )
         try:
             async with self._room, asyncio.timeout(_SECONDS):
-                answer = await self._exchange(request.encode("ascii"))
-            head, _, body = answer.partition(b"\r\n\r\n")
-            status = int(head.split(maxsplit=2)[1])
+                status, body = await self._exchange(request.encode("ascii"))
             content = json.loads(body)
-        except (OSError, TimeoutError, ssl.SSLError, ValueError, IndexError) as error:
+        except _NO_ANSWER as error:
             raise ApiUnreachableError(f"✗ the API server did not answer: {type(error).__name__}") from error
         return _judged(status, content)
 
-    async def _exchange(self, request: bytes) -> bytes:
+    async def _exchange(self, request: bytes) -> tuple[int, bytes]:
+        while self._idle:
+            # The server may have closed it since: a GET can be asked again.
+            with contextlib.suppress(OSError, EOFError):
+                return await self._ask(self._idle.pop(), request)
+        return await self._ask(await self._connect(), request)
+
+    async def _connect(self) -> _Line:
         address = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)[0]
         connection = socket.socket(address[0], socket.SOCK_STREAM)
         connection.setblocking(False)  # noqa: FBT003 # the standard library's signature
@@ -96,17 +107,53 @@ class ApiReader:
             connection.close()
             raise
         name = self._host if self._tls else None
-        reader, writer = await asyncio.open_connection(sock=connection, ssl=self._tls, server_hostname=name)
+        return await asyncio.open_connection(sock=connection, ssl=self._tls, server_hostname=name)
+
+    async def _ask(self, line: _Line, request: bytes) -> tuple[int, bytes]:
+        """Say one thing and hear the answer; the connection is kept when it can be used again."""
+        reader, writer = line
+        reusable = False
         try:
             writer.write(request)
-            answer = bytearray()
-            while chunk := await reader.read(1 << 16):
-                answer += chunk
-                if len(answer) > _MOST_BYTES:
-                    raise OSError("the answer is too large")
-            return bytes(answer)
+            first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").strip().split("\r\n")
+            headers = {
+                name.strip().lower(): value.strip() for name, _, value in (entry.partition(":") for entry in lines)
+            }
+            body, ended = await _body(reader, headers)
+            version, status, *_ = first.split()
+            reusable = ended and version == "HTTP/1.1" and headers.get("connection", "").lower() != "close"
+            return int(status), body
         finally:
-            writer.close()
+            if reusable:
+                self._idle.append(line)
+            else:
+                writer.close()
+
+
+async def _body(reader: asyncio.StreamReader, headers: Mapping[str, str]) -> tuple[bytes, bool]:
+    """Read what follows the head, and tell whether another answer may follow it (RFC 9112, section 6.3)."""
+    if headers.get("transfer-encoding", "").lower() == "chunked":
+        answer = bytearray()
+        while size := int((await reader.readline()).partition(b";")[0], 16):
+            answer += await reader.readexactly(_bounded(len(answer) + size) - len(answer))
+            await reader.readline()
+        # After the last chunk there may be trailers.
+        while (await reader.readline()).strip():
+            continue
+        return bytes(answer), True
+    if "content-length" in headers:
+        return await reader.readexactly(_bounded(int(headers["content-length"]))), True
+    answer = bytearray()
+    while chunk := await reader.read(1 << 16):
+        answer += chunk
+        _bounded(len(answer))
+    return bytes(answer), False
+
+
+def _bounded(size: int) -> int:
+    if size > _MOST_BYTES:
+        raise OSError("the answer is too large")
+    return size
 
 
 def _tls(opening: Opening) -> ssl.SSLContext:
