@@ -37,6 +37,8 @@ class ChatFile:
     content: bytes
     # "text", "html", "diff": what Slack should take it for.
     kind: str = "text"
+    # Name of a file in the same thread whose place this one takes; "" for none.
+    replaces: str = ""
 
 
 @dataclass(frozen=True)

@@ -151,6 +151,26 @@ class Opinion:
 
 
 @dataclass(frozen=True)
+class Vote:
+    """Whether one person found an opinion useful; their newest word counts. ``at``: when they pressed."""
+
+    pull_request: str  # key
+    # Of the report that the opinion is about.
+    digest: str
+    slack_user: str
+    useful: bool
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Votes:
+    """How many people found an opinion useful, and how many did not."""
+
+    useful: int = 0
+    not_useful: int = 0
+
+
+@dataclass(frozen=True)
 class Limits:
     """The most that may be used; None: no limit."""
 

@@ -31,14 +31,19 @@ class Action(StrEnum):
     VIEW = "view"
     # Look at a pull request that was open at the first start, or look again.
     LOOK = "look"
+    # What somebody thinks of a model's opinion. No decision about the pull request.
+    USEFUL = "useful"
+    NOT_USEFUL = "not_useful"
     # Typed, not pressed: approve as oneself from now on.
     LINK = "link"
     # Never pressed: what became of an approval when the head moved. It stands among the decisions.
     WITHDRAW = "withdraw"
 
 
+# Answers to the question whether an opinion is useful: their value is the report's id, too.
+ON_AN_OPINION = frozenset({Action.USEFUL, Action.NOT_USEFUL})
 # What a button below a report may ask for: its value is the report's id.
-ON_A_REPORT = frozenset(Action) - {Action.VIEW, Action.LOOK, Action.LINK, Action.WITHDRAW}
+ON_A_REPORT = frozenset(Action) - {Action.VIEW, Action.LOOK, Action.LINK, Action.WITHDRAW} - ON_AN_OPINION
 # What only somebody of ours may do, with a right on GitHub at that moment.
 NEEDS_A_RIGHT = ON_A_REPORT - {Action.COMMENT}
 # What nobody does to their own pull request.

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from gitops_bot.models.changes import ContentChange, Operation, ResourceChange
 from gitops_bot.models.kustomizations import KustomizationId
+from gitops_bot.models.opinions import Opinion
 from gitops_bot.models.reports import ClusterReport, Finding, KustomizationReport, Report, RowState
 from gitops_bot.rules.cleaning import clean, clean_line
 from gitops_bot.rules.rbac_rules import text_to_paste
@@ -23,6 +24,7 @@ from gitops_bot.views.lines import (
     own_changes,
     unified_hunks,
 )
+from gitops_bot.views.opinions import opinion_values
 from gitops_bot.views.risks import risk_groups, risk_title
 from gitops_bot.views.summary import (
     Tally,
@@ -50,10 +52,10 @@ _parts = _environment.from_string(PARTS).module
 _page = _environment.from_string(PAGE)
 
 
-def html_report(report: Report) -> str:
-    """Write the page."""
+def html_report(report: Report, opinion: Opinion | None = None) -> str:
+    """Write the page; a model's opinion stands folded and apart from what was found."""
     return _page.render(
-        page=_page_values(report),
+        page=_page_values(report) | {"opinion": opinion_values(opinion)},
         # Ours, and without a character that would end the element.
         style=Markup(STYLE),  # noqa: S704 - a constant
         show_finding=_parts.show_finding,  # type: ignore[attr-defined]  # macros are attributes of the module

@@ -57,6 +57,8 @@ details.row > .inside { padding: 0 1rem 1rem; scroll-margin-top: 4rem; }
 .unified { border-top: 1px solid var(--line); }
 .unified > summary { cursor: pointer; color: var(--faint); padding: .3rem .7rem; font-size: .87em; }
 .other > summary { cursor: pointer; color: var(--faint); margin-top: .8rem; }
+.opinion { border-style: dashed; }
+.opinion .finding { background: none; }
 footer { color: var(--faint); margin: 2rem 0; font-size: .87em; overflow-wrap: anywhere; }
 """
 
@@ -97,6 +99,20 @@ PAGE = """<!doctype html>
 <li{% if count.bad %} class="bad"{% endif %}><b>{{ count.number }}</b>{{ count.words }}</li>
 {%- endfor %}
 </ul>
+{%- if page.opinion %}
+<details class="row opinion">
+<summary><span class="name">{{ page.opinion.title }}</span>
+{%- if page.opinion.counted %} <span class="faint">{{ page.opinion.counted }}</span>{% endif %}</summary>
+<div class="inside">
+<p>{{ page.opinion.summary }}</p>
+{%- for finding in page.opinion.findings %}
+<div class="finding {{ finding.severity }}">{{ finding.sign }} <span class="mono">{{ finding.place }}</span>
+<br>{{ finding.message }}{% if finding.suggestion %}<br>→ {{ finding.suggestion }}{% endif %}</div>
+{%- endfor %}
+<p class="faint">{{ page.opinion.worth }}</p>
+</div>
+</details>
+{%- endif %}
 {%- for cluster in page.clusters %}
 <section>
 <h2>{{ cluster.sign }} Cluster <code>{{ cluster.name }}</code>{% if cluster.said %}: {{ cluster.said }}{% endif %}</h2>

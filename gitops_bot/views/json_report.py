@@ -19,17 +19,19 @@ from gitops_bot.models.changes import (
     SealedChange,
 )
 from gitops_bot.models.kustomizations import ObjectReference
+from gitops_bot.models.opinions import Judgement, Opinion
 from gitops_bot.models.reports import ClusterReport, Finding, KustomizationReport, Report, RowState, Severity, Verdict
 from gitops_bot.models.rights import Right
 from gitops_bot.rules.rbac_rules import text_to_paste
+from gitops_bot.views.opinions import opinion_json
 from gitops_bot.views.summary import Tally, has_hidden_text, headline, tally
 
 VERSION = 1
 
 
-def json_report(report: Report) -> str:
-    """Write a report as JSON text with a newline at its end."""
-    return json.dumps(as_values(report), indent=2, ensure_ascii=True) + "\n"
+def json_report(report: Report, opinion: Opinion | None = None) -> str:
+    """Write a report as JSON text with a newline at its end; a model's opinion stands beside it, in no part of it."""
+    return json.dumps(as_values(report, opinion), indent=2, ensure_ascii=True) + "\n"
 
 
 def content_to_digest(report: Report) -> str:
@@ -48,7 +50,7 @@ def content_to_digest(report: Report) -> str:
     return json.dumps(content, sort_keys=True, ensure_ascii=True)
 
 
-def as_values(report: Report) -> dict[str, Any]:
+def as_values(report: Report, opinion: Opinion | None = None) -> dict[str, Any]:
     """Give the report as JSON values."""
     pull = report.pull_request
     counts = tally(report.clusters)
@@ -75,6 +77,7 @@ def as_values(report: Report) -> dict[str, Any]:
         "destroys": counts.destroys,
         "counts": _counts(counts),
         "clusters": [_cluster(cluster) for cluster in report.clusters],
+        "opinion": opinion_json(opinion),
     }
 
 
@@ -324,6 +327,7 @@ def schema() -> dict[str, Any]:
                 },
             ),
             "clusters": {"type": "array", "items": {"$ref": "#/$defs/cluster"}},
+            "opinion": {"anyOf": [_opinion_shape(), {"type": "null"}]},
         },
     )
     right = _shape(
@@ -349,6 +353,28 @@ def schema() -> dict[str, Any]:
         **whole,
         "$defs": definitions,
     }
+
+
+def _opinion_shape() -> dict[str, Any]:
+    text, number = {"type": "string"}, {"type": "integer", "minimum": 0}
+    amount = {"type": "number", "minimum": 0}
+    finding = _shape(
+        "Something that the model found, in its own words.",
+        {**dict.fromkeys(("object", "field", "message", "suggestion"), text), "severity": _one_of(Severity)},
+    )
+    return _shape(
+        "What a language model says of the report. It decides nothing: verdict, risks and counts are without it. "
+        "judgement is null and problem says why where there is none; null as a whole: none was asked.",
+        {
+            **dict.fromkeys(("summary", "problem", "model"), text),
+            **dict.fromkeys(("calls", "prompt_tokens", "answer_tokens", "findings_left_out"), number),
+            **dict.fromkeys(("money", "seconds"), amount),
+            "at": {"type": "string", "format": "date-time"},
+            "judgement": {"enum": [*(judgement.value for judgement in Judgement), None]},
+            "findings": {"type": "array", "items": finding},
+            "not_seen": {"type": "array", "items": text},
+        },
+    )
 
 
 def schema_text() -> str:

@@ -1,93 +1,169 @@
-"""The opinion of a language model, marked as that. Its words are foreign: nothing in them is parsed."""
+"""The opinion of a language model, marked as that. Its words are foreign: nothing in them is parsed.
 
-import re
-from collections.abc import Sequence
+It never stands among what our own rules found, and no sign or verdict of a report is made of it.
+"""
+
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from gitops_bot.models.opinions import Judgement, Opinion, OpinionFinding, Usage
+from gitops_bot.models.opinions import Opinion, Votes
 from gitops_bot.rules.cleaning import clean_line
-from gitops_bot.rules.opinions import has_no_objection
+from gitops_bot.rules.decisions import Action
 from gitops_bot.views import slack_blocks as block
+from gitops_bot.views.opinion_words import (
+    SIGN,
+    cost_words,
+    counted_findings,
+    finding_line,
+    title_words,
+    two_sentences,
+    votes_words,
+    worth_words,
+)
 from gitops_bot.views.slack_blocks import Block
-from gitops_bot.views.text import code_span, shorten_line
+from gitops_bot.views.text import code_span, fence, shorten_line
 from gitops_bot.views.words import SEVERITIES, plural
 
-_SENTENCES = 2
-_SUMMARY = 500
 _PROBLEM = 400
 _FINDINGS = 5
 _FINDING = 320
-_WORDS = {
-    Judgement.COMMENT: "worth a look",
-    Judgement.BLOCK: "should not be merged as it is",
-}
+# In a comment, whose reader has asked for it with a click.
+_COMMENT = 6_000
+_COMMENT_LINE = 800
 
 
-def opinion_blocks(opinion: Opinion | None) -> list[Block]:
-    """Give two sentences, the gravest findings, and what that is worth; one line where there is no review."""
+def opinion_blocks(opinion: Opinion | None, votes: Votes | None = None, *, report_id: str = "") -> list[Block]:
+    """Give two sentences, the gravest findings, and what that is worth; one line where there is no review.
+
+    With the id of its report people may say below it whether it was useful.
+    """
     if opinion is None:
         return []
     if opinion.answer is None:
-        return [block.foreign_context(f"🤖 No review by a model: {shorten_line(opinion.problem, _PROBLEM)}")]
+        return [block.foreign_context(f"{SIGN} No review by a model: {shorten_line(opinion.problem, _PROBLEM)}")]
     findings = opinion.answer.findings
-    lines = [_summary(opinion.answer.summary), *(shorten_line(_finding(one), _FINDING) for one in findings[:_FINDINGS])]
+    lines = [shorten_line(finding_line(one), _FINDING) for one in findings[:_FINDINGS]]
     if rest := findings[_FINDINGS:]:
-        lines.append(f"… and {plural(len(rest), 'more finding')}, none of them graver")
+        lines.append(f"… and {plural(len(rest), 'more finding')}, none of them graver: the file in the thread has all")
+    said = [*worth_words(opinion, code_span(opinion.model, "a model")), votes_words(votes)]
     return [
-        block.section(f"🤖 *A model's opinion: {_judgement(opinion)}*"),
-        block.foreign_section("\n".join(lines)),
-        block.context(" · ".join(_worth(opinion, code_span(opinion.model, "a model")))),
+        block.section(f"{SIGN} *{title_words(opinion)}*"),
+        block.foreign_section(two_sentences(opinion.answer.summary)),
+        # Of its own: a client folds what is long.
+        *([block.foreign_section("\n".join(lines))] if lines else []),
+        block.context(" · ".join(filter(None, said))),
+        *([_vote_row(report_id)] if report_id else []),
     ]
+
+
+def is_cut(opinion: Opinion | None) -> bool:
+    """Whether a message has no room for all that a model said."""
+    if opinion is None or opinion.answer is None:
+        return False
+    answer = opinion.answer
+    lines = [clean_line(finding_line(one)) for one in answer.findings]
+    return (
+        len(lines) > _FINDINGS
+        or any(shorten_line(line, _FINDING) != line for line in lines)
+        or two_sentences(answer.summary) != clean_line(answer.summary.strip())
+    )
 
 
 def opinion_text(opinion: Opinion) -> RenderableType:
     """Give it for a terminal, with every finding."""
     if opinion.answer is None:
-        said = f"🤖 No review by a model: {clean_line(opinion.problem)}"
-        return Group(Text(said, style="yellow", overflow="fold"), Text(_cost(opinion.usage), style="dim"))
+        said = f"{SIGN} No review by a model: {clean_line(opinion.problem)}"
+        return Group(Text(said, style="yellow", overflow="fold"), Text(cost_words(opinion.usage), style="dim"))
     parts: list[RenderableType] = [
-        Text(f"🤖 A model's opinion: {_judgement(opinion)}", style="bold"),
+        Text(f"{SIGN} {title_words(opinion)}", style="bold"),
         _below(clean_line(opinion.answer.summary)),
-        *(_below(clean_line(_finding(one))) for one in opinion.answer.findings),
-        Text(" · ".join(_worth(opinion, clean_line(opinion.model))), style="dim", overflow="fold"),
+        *(_below(clean_line(finding_line(one))) for one in opinion.answer.findings),
+        Text(" · ".join(worth_words(opinion, clean_line(opinion.model))), style="dim", overflow="fold"),
     ]
     return Group(*parts)
 
 
+def opinion_markdown(opinion: Opinion | None) -> str:
+    """Give it folded, for a comment on GitHub: at most some 6,000 characters; "" when there is none."""
+    if opinion is None or opinion.answer is None:
+        return ""
+    counted = counted_findings(opinion)
+    title = f"{SIGN} {title_words(opinion)}{f' ({counted})' if counted else ''}"
+    lines = [shorten_line(opinion.answer.summary, _COMMENT_LINE)]
+    for number, one in enumerate(opinion.answer.findings):
+        line = shorten_line(finding_line(one), _COMMENT_LINE)
+        if sum(map(len, lines)) + len(line) > _COMMENT:
+            lines.append(f"… and {plural(len(opinion.answer.findings) - number, 'more finding')}")
+            break
+        lines.append(line)
+    worth = " · ".join(worth_words(opinion, code_span(opinion.model, "a model")))
+    return "\n\n".join([f"<details><summary>{title}</summary>", fence("\n".join(lines)), f"{worth}.", "</details>"])
+
+
+def opinion_values(opinion: Opinion | None) -> dict[str, Any] | None:
+    """Give what the page shows of it, with every finding; None when there is none."""
+    if opinion is None or opinion.answer is None:
+        return None
+    return {
+        "title": f"{SIGN} {title_words(opinion)}",
+        "counted": counted_findings(opinion),
+        "summary": clean_line(opinion.answer.summary),
+        "findings": [
+            {
+                "severity": one.severity.value,
+                "sign": SEVERITIES[one.severity].sign,
+                "place": clean_line(f"{one.object} {one.field}".strip()),
+                "message": clean_line(one.message),
+                "suggestion": clean_line(one.suggestion),
+            }
+            for one in opinion.answer.findings
+        ],
+        "worth": f"{' · '.join(worth_words(opinion, clean_line(opinion.model)))}.",
+    }
+
+
+def opinion_json(opinion: Opinion | None) -> dict[str, Any] | None:
+    """Give it as JSON values, as schema() of json_report describes them."""
+    if opinion is None:
+        return None
+    answer = opinion.answer
+    return {
+        "at": opinion.at.isoformat(),
+        "judgement": answer.judgement.value if answer else None,
+        "summary": answer.summary if answer else "",
+        "findings": [
+            {
+                "object": one.object,
+                "field": one.field,
+                "severity": one.severity.value,
+                "message": one.message,
+                "suggestion": one.suggestion,
+            }
+            for one in (answer.findings if answer else ())
+        ],
+        "problem": opinion.problem,
+        "model": opinion.model,
+        "calls": opinion.usage.calls,
+        "prompt_tokens": opinion.usage.prompt_tokens,
+        "answer_tokens": opinion.usage.answer_tokens,
+        "money": opinion.usage.money,
+        "seconds": opinion.seconds,
+        "findings_left_out": opinion.dropped,
+        "not_seen": list(opinion.missing),
+    }
+
+
+def _vote_row(report_id: str) -> Block:
+    return block.actions(
+        [
+            block.button("👍 Useful", Action.USEFUL, report_id),
+            block.button("👎 Not useful", Action.NOT_USEFUL, report_id),
+        ]
+    )
+
+
 def _below(said: str) -> RenderableType:
     return Padding(Text(said, overflow="fold"), (0, 0, 0, 3), expand=False)
-
-
-def _judgement(opinion: Opinion) -> str:
-    if opinion.answer is None or opinion.answer.judgement is Judgement.APPROVE:
-        return "no objection" if has_no_objection(opinion) else "no objection to what it saw"
-    return _WORDS[opinion.answer.judgement]
-
-
-def _summary(said: str) -> str:
-    """Cut to two sentences: models say more."""
-    sentences = re.split(r"(?<=[.!?])\s+", said.strip())
-    return shorten_line(" ".join(sentences[:_SENTENCES]), _SUMMARY)
-
-
-def _finding(finding: OpinionFinding) -> str:
-    where = f"{finding.object} {finding.field}".strip()
-    then = f" → {finding.suggestion}" if finding.suggestion else ""
-    return f"{SEVERITIES[finding.severity].sign} {where}: {finding.message}{then}"
-
-
-def _worth(opinion: Opinion, model: str) -> Sequence[str]:
-    said = [f"By {model}, in {opinion.seconds:.1f} s", _cost(opinion.usage)]
-    if opinion.dropped:
-        said.append(f"{plural(opinion.dropped, 'finding')} about what it was not shown left out")
-    if opinion.missing:
-        said.append(f"It did not see {'; '.join(opinion.missing)}")
-    return [*said, "It decides nothing"]
-
-
-def _cost(usage: Usage) -> str:
-    tokens = plural(usage.tokens, "token")
-    return f"{tokens}, cost {usage.money:.4f}" if usage.money else tokens

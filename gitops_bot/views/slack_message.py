@@ -5,10 +5,11 @@ Slack's limits, whatever the report says.
 """
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 
 from gitops_bot.models.chat import ChatFile, ChatMessage
-from gitops_bot.models.opinions import Opinion
+from gitops_bot.models.opinions import Opinion, Votes
 from gitops_bot.models.outcomes import Outcome
 from gitops_bot.models.pull_requests import PullRequest, Repository
 from gitops_bot.models.records import Decision
@@ -20,7 +21,7 @@ from gitops_bot.views import slack_actions
 from gitops_bot.views import slack_blocks as block
 from gitops_bot.views.html_report import html_report
 from gitops_bot.views.json_report import content_to_digest
-from gitops_bot.views.opinions import opinion_blocks
+from gitops_bot.views.opinions import is_cut, opinion_blocks, opinion_json
 from gitops_bot.views.outcomes import outcome_blocks
 from gitops_bot.views.risks import RiskGroup, one_line, risk_groups, risk_lines, risk_title
 from gitops_bot.views.slack_blocks import Block
@@ -51,11 +52,12 @@ def review_message(
     extra: Sequence[ExtraButton] = (),
     outcomes: Sequence[Outcome] = (),
     opinion: Opinion | None = None,
+    votes: Votes | None = None,
 ) -> tuple[ChatMessage, tuple[ChatFile, ...]]:
     """Show a report, what people did with it, and what they may do now.
 
     ``called``: Slack ids to be mentioned; ``outlook``: what an approval will be worth, in our own words;
-    ``outcomes``: what has become of the merge; ``opinion``: what a model says of the report.
+    ``outcomes``: what has become of the merge; ``opinion``: what a model says of the report; ``votes``: of that.
 
     The state of ``report.pull_request`` (open, closed, merged, draft) is what the message shows.
     The file is there when something is not in the message, and its name is made of what was found.
@@ -63,7 +65,7 @@ def review_message(
     pull, counts = report.pull_request, tally(report.clusters)
     risks = risk_groups(report)
     head = [*_heading(pull, report), *outcome_blocks(outcomes), _summary(report, counts), *_risks(risks)]
-    head += opinion_blocks(opinion)
+    head += opinion_blocks(opinion, votes, report_id=report_id)
     tail = [
         *([block.context(outlook)] if outlook else []),
         *slack_actions.buttons(report, report_id, actions),
@@ -76,7 +78,7 @@ def review_message(
         block.MESSAGE_CHARACTERS - block.measure(head) - block.measure(tail) - _RESERVE,
     )
     middle = details(report, room)
-    files = _files(report, middle, needed=bool(counts.origins) or len(risks) > _RISKS)
+    files = _files(report, middle, opinion, needed=bool(counts.origins) or len(risks) > _RISKS)
     if files:
         missing = f"Not shown here: {middle.missing}. " if middle.missing else ""
         tail.insert(0, block.context(f"📎 {missing}The file in the thread has everything, drift included."))
@@ -197,11 +199,22 @@ def _risks(groups: Sequence[RiskGroup]) -> list[Block]:
     return [block.section(f"*{risk_title(groups)}*"), block.foreign_section("\n".join(lines))]
 
 
-def _files(report: Report, middle: Details, *, needed: bool) -> tuple[ChatFile, ...]:
-    if not (middle.missing or needed):
+def _files(report: Report, middle: Details, opinion: Opinion | None, *, needed: bool) -> tuple[ChatFile, ...]:
+    cut = is_cut(opinion)
+    if not (middle.missing or needed or cut):
         return ()
     pull = report.pull_request
     # Of what was found alone: neither a later look nor a base branch that moved on asks for another file.
-    commit, digest = short_commit(pull.head_sha), hashlib.sha256(content_to_digest(report).encode()).hexdigest()[:8]
-    name = f"{pull.repository.name}-{pull.number}-{commit}-{digest}.html"
-    return (ChatFile(name, f"Everything about {commit}", html_report(report).encode(), "html"),)
+    commit, digest = short_commit(pull.head_sha), _short_digest(content_to_digest(report))
+    name = known = f"{pull.repository.name}-{pull.number}-{commit}-{digest}"
+    if cut:
+        # The page was there before the model had answered. One that lacks nothing of it in the message stays.
+        name = f"{known}-{_short_digest(json.dumps(opinion_json(opinion), sort_keys=True))}"
+    page = html_report(report, opinion).encode()
+    return (
+        ChatFile(f"{name}.html", f"Everything about {commit}", page, "html", replaces=f"{known}.html" if cut else ""),
+    )
+
+
+def _short_digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

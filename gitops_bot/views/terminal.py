@@ -11,10 +11,12 @@ from rich.padding import Padding
 from rich.rule import Rule
 from rich.text import Text
 
+from gitops_bot.models.opinions import Opinion
 from gitops_bot.models.reports import ClusterReport, Finding, KustomizationReport, Report, RowState, Severity, Verdict
 from gitops_bot.rules.cleaning import clean, clean_line
 from gitops_bot.rules.rbac_rules import text_to_paste
 from gitops_bot.views.lines import Line, Mark, Measure, alike, foreign_changes, indented, object_lines, own_changes
+from gitops_bot.views.opinions import opinion_text
 from gitops_bot.views.risks import risk_groups, risk_lines, risk_title, without_risks
 from gitops_bot.views.summary import (
     Group,
@@ -62,8 +64,11 @@ _PLACES = 8
 _EVERY_NAME = 1_000_000
 
 
-def terminal_report(report: Report, *, full: bool = False) -> RenderableType:
-    """Give a report to print; ``full``: every line of every value, and what does not come from the pull request."""
+def terminal_report(report: Report, *, full: bool = False, opinion: Opinion | None = None) -> RenderableType:
+    """Give a report to print; ``full``: every line of every value, and what does not come from the pull request.
+
+    ``opinion`` is what a model says of it, below everything else.
+    """
     counts = tally(report.clusters)
     pull = report.pull_request
     style = "bold red" if counts.destroys else _VERDICT_STYLES[report.verdict]
@@ -85,6 +90,8 @@ def terminal_report(report: Report, *, full: bool = False) -> RenderableType:
         parts += _cluster(cluster, found, titled=len(report.clusters) > 1, full=full)
     if not full and (folded := _folded(report)):
         parts += [Text(""), Text(folded, style="dim")]
+    if opinion is not None:
+        parts += [Text(""), opinion_text(opinion)]
     return Renderables(*parts)
 
 

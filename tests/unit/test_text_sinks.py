@@ -122,7 +122,7 @@ SLACK: dict[str, Callable[[str], Any]] = {
         [hostile(text)], datetime.now(UTC), key="k"
     ),
     "opinions.opinion_blocks": lambda text: [
-        *opinions.opinion_blocks(opinion_of(text)),
+        *opinions.opinion_blocks(opinion_of(text), report_id="r"),
         *opinions.opinion_blocks(replace(opinion_of(text), answer=None)),
     ],
     "outcomes.outcome_blocks": lambda text: outcomes.outcome_blocks(outcomes_of(text)),
@@ -142,7 +142,10 @@ SLACK: dict[str, Callable[[str], Any]] = {
     ),
 }
 MARKDOWN: dict[str, Callable[[str], str]] = {
-    "github_comment.comment": lambda text: github_comment.comment(hostile(text), marker="<!-- m -->"),
+    "github_comment.comment": lambda text: github_comment.comment(
+        hostile(text), marker="<!-- m -->", opinion=opinion_of(text)
+    ),
+    "opinions.opinion_markdown": lambda text: opinions.opinion_markdown(opinion_of(text)),
     "github_comment.approval_body": lambda text: github_comment.approval_body(
         samples.changes_report(), person=text, marker="m"
     ),
@@ -160,7 +163,9 @@ ONE_LINE: dict[str, Callable[[str], str]] = {
     "commit_status.one_line": commit_status.one_line,
 }
 TERMINAL: dict[str, Callable[[str], Any]] = {
-    "terminal.terminal_report": lambda text: terminal.terminal_report(hostile(text), full=True),
+    "terminal.terminal_report": lambda text: terminal.terminal_report(
+        hostile(text), full=True, opinion=opinion_of(text)
+    ),
     "opinions.opinion_text": lambda text: opinions.opinion_text(opinion_of(text)),
     "outcomes.accuracy": lambda text: outcomes.accuracy(outcomes_of(text)),
     "terminal_checks.check_line": lambda text: terminal_checks.check_line(Check(text, CheckState.BAD, text, text)),
@@ -170,7 +175,7 @@ TERMINAL: dict[str, Callable[[str], Any]] = {
     ),
 }
 PAGES: dict[str, Callable[[str], str]] = {
-    "html_report.html_report": lambda text: html_report.html_report(hostile(text))
+    "html_report.html_report": lambda text: html_report.html_report(hostile(text), opinion_of(text))
 }
 
 # Views that only prepare what those above say, or whose text goes to programs: the reason, by module.
@@ -181,6 +186,7 @@ PREPARING = {
     "html_template": "the template of html_report",
     "json_report": "JSON for programs, which shows values as they are",
     "lines": "the lines of everything above",
+    "opinion_words": "the lines of opinions, which are fed above",
     "prompt": "fences for a model, test_opinions' own",
     "rights_manifests": "YAML for programs, test_rights' own",
     "risks": "the findings of everything above",
@@ -193,6 +199,10 @@ PREPARING = {
 # Parts of fed modules that give no text of their own.
 PARTS = {
     "outcomes.share",
+    # What the page and programs get: values, which html_report escapes and json_report gives as they are.
+    "opinions.opinion_values",
+    "opinions.opinion_json",
+    "opinions.is_cut",
     # Its caller fills words of the administrator with what it escapes itself.
     "slack_message.command_message",
     "slack_actions.extra_row",
