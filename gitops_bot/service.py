@@ -50,6 +50,7 @@ from gitops_bot.policies import (
 )
 from gitops_bot.queue import InProcessQueue
 from gitops_bot.rules.decisions import DecisionPolicy
+from gitops_bot.rules.guards import how_to_mend, what_is_wrong
 from gitops_bot.rules.trust import TrustPolicy
 from gitops_bot.slack import SlackDoor
 from gitops_bot.store import LinkedAccounts, Store, open_store
@@ -230,8 +231,8 @@ class Service:
         if self._looks.blind:
             found |= self._looks.failed
         for cluster in self._doors.clusters:
-            if reason := cluster.guard_problem:
-                found[f"guard of {cluster.name}"] = f"apply config/guard: {reason}"
+            if failed := cluster.failed_guard:
+                found[f"guard of {cluster.name}"] = f"{what_is_wrong(failed)}. {how_to_mend(failed)}"
         if not self._slack.connected:
             found["slack"] = "no open socket: clicks do not arrive"
         if problem := self._slack.channel_problem:
@@ -247,7 +248,7 @@ class Service:
         self._last_poll = _now()
         await self._keep_validators()
         # One that a review found broken is told now, one that was mended is found mended: not in an hour.
-        if self._guards_failed or any(cluster.guard_problem for cluster in self._doors.clusters):
+        if self._guards_failed or any(cluster.failed_guard for cluster in self._doors.clusters):
             await self.prove_guards()
 
     async def _keep_validators(self) -> None:
@@ -260,13 +261,14 @@ class Service:
     async def prove_guards(self) -> None:
         """Prove anew that writes of the *diff* identity are refused."""
         await prove_guards(self._doors)
-        self._guards_failed = any(cluster.guard_problem for cluster in self._doors.clusters)
+        self._guards_failed = any(cluster.failed_guard for cluster in self._doors.clusters)
 
     async def forget(self) -> None:
         """Delete what is older than the retention."""
         days = self._settings.store.retention_days
         gone = await self._store.forget_before(_now() - timedelta(days=days))
         await self._store.opinions.forget_before(_now() - timedelta(days=days))
+        await self._store.gates.forget_before(_now() - timedelta(days=days))
         await self._store.spend.forget_before(_now() - timedelta(days=max(days, _SPEND_DAYS)))
         log.info("old reports and clicks are deleted", rows=gone)
         # Nothing else bounds the disk: commits that nobody asks for any more go.

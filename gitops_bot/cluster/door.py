@@ -20,6 +20,7 @@ from gitops_bot.errors import ClusterError, ClusterRefused, ClusterUnavailable, 
 from gitops_bot.models.checks import GuardState
 from gitops_bot.models.kustomizations import ClusterCredentials, ClusterSnapshot, ObjectReference
 from gitops_bot.models.rights import Granted, Right, ServedKinds
+from gitops_bot.rules.guards import WAYS_AROUND, in_words, ways_around_in
 
 log = telemetry.logger(__name__)
 
@@ -29,6 +30,10 @@ _TOKEN_SECONDS = 600
 _TOKEN_RESERVE = timedelta(minutes=2)
 # A proof costs one request; it is believed for a short time, so that a guard that is taken away is soon missed.
 _PROOF_HOLDS = timedelta(minutes=1)
+# Rights are given more rarely than they are used: that none leads past the guard costs some dozen requests.
+_RIGHTS_HOLD = timedelta(minutes=10)
+# Namespaces in which rights are looked for one by one, besides those that hold everywhere.
+_MOST_NAMESPACES = 32
 _EVERYTHING = "application/json"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
@@ -48,6 +53,7 @@ class _Proof:
     # Why it does not hold; "" when it does.
     failure: str
     at: datetime
+    ways_around: tuple[str, ...] = ()
 
 
 def _now() -> datetime:
@@ -80,6 +86,9 @@ class ClusterDoor:
         self._credentials: ClusterCredentials | None = None
         self._proving = asyncio.Lock()
         self._proof: _Proof | None = None
+        # When no right was found that leads past the guard.
+        self._nothing_around_at: datetime | None = None
+        self._namespaces: tuple[str, ...] = ()
         self._versions: dict[FluxKind, str] = {}
         self._missing: frozenset[str] = frozenset()
         # What the API server serves, by path of group and version; asked for anew with each snapshot.
@@ -121,6 +130,8 @@ class ClusterDoor:
             lists = await self._lists(core, kinds)
         self._missing = frozenset(str(kind) for kind, items in zip(kinds, lists, strict=True) if items is None)
         kustomizations, *sources = (items or [] for items in lists)
+        used = {str((item.get("metadata") or {}).get("namespace") or "") for item in kustomizations} - {""}
+        self._namespaces = tuple(sorted(used))[:_MOST_NAMESPACES]
         return ClusterSnapshot(
             cluster=self.name,
             kustomizations=tuple(read_kustomization(self.name, item) for item in kustomizations),
@@ -152,14 +163,17 @@ class ClusterDoor:
             proof = self._proof
             if proof is None or proof.failure or self._clock() - proof.at > _PROOF_HOLDS:
                 self._proof = proof = await self._prove()
-        return GuardState(not proof.failure, proof.failure, self._settings.accept_unguarded_writes)
+        return self._state(proof)
 
     @property
-    def guard_problem(self) -> str:
-        """Why flux did not run at the last proof; "" when it may, and before the first proof."""
-        if self._proof is None or self._settings.accept_unguarded_writes:
-            return ""
-        return self._proof.failure
+    def failed_guard(self) -> GuardState | None:
+        """Why flux did not run at the last proof; None when it may, and before the first proof."""
+        state = self._state(self._proof) if self._proof is not None else None
+        return None if state is None or state.may_run else state
+
+    def _state(self, proof: _Proof) -> GuardState:
+        accepted = self._settings.accept_unguarded_writes
+        return GuardState(not proof.failure, proof.failure, accepted, proof.ways_around)
 
     async def live_object(self, api_version: str, reference: ObjectReference) -> Mapping[str, Any] | None:
         """Read one object with its managedFields as the *diff* identity; None when there is none.
@@ -292,11 +306,30 @@ class ClusterDoor:
                 failure = await guard_failure(diff, core, self._settings.diff_service_account)
         except NotFoundError:
             failure = f"there is no namespace {namespace}"
+        around = () if failure else await self._ways_around()
+        if failure:
+            # Whatever was changed, other things may have been with it.
+            self._nothing_around_at = None
+        if around:
+            failure = f"rights of the diff identity lead past it: {'; '.join(around)}"
         telemetry.guard_proved.labels(self.name).set(0 if failure else 1)
         if failure:
             runs = self._settings.accept_unguarded_writes
             log.error("the guard is not proved", cluster=self.name, reason=failure, flux_runs_all_the_same=runs)
-        return _Proof(failure, self._clock())
+        return _Proof(failure, self._clock(), around)
+
+    async def _ways_around(self) -> tuple[str, ...]:
+        """Name the rights of the *diff* identity that lead past the guard, as of some minutes ago at most."""
+        now = self._clock()
+        if self._nothing_around_at is not None and now - self._nothing_around_at <= _RIGHTS_HOLD:
+            return ()
+        found = frozenset(WAYS_AROUND) - await self.diff_lacks(WAYS_AROUND)
+        # Rights on named objects, and those of a single namespace, answer to no question about all of them.
+        own = self._settings.diff_service_account.partition("/")[0]
+        for namespace in dict.fromkeys((own, "kube-system", *self._namespaces)):
+            found |= ways_around_in(await self.diff_granted(namespace))
+        self._nothing_around_at = None if found else now
+        return in_words(found)
 
     async def _path_of(self, connection: Connection, api_version: str, reference: ObjectReference) -> str:
         """Give the address of an object; NotFoundError when the cluster does not know its kind.

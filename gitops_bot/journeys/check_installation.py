@@ -11,6 +11,7 @@ from gitops_bot.models.checks import Check, CheckState, GuardState, RunnerFacts
 from gitops_bot.models.kustomizations import ClusterSnapshot
 from gitops_bot.models.pull_requests import Repository
 from gitops_bot.rules import affected
+from gitops_bot.rules.guards import how_to_mend, what_is_wrong
 
 # config/slack-app-manifest.yaml asks for these.
 NEEDED_SCOPES = {
@@ -106,10 +107,12 @@ def judge_guard(cluster: str, guard: GuardState) -> Check:
             f"nothing keeps flux from writing: {guard.reason}",
             "clusters.accept_unguarded_writes accepts that. Better: Kubernetes 1.30 or later, with config/guard.",
         )
+    if guard.ways_around:
+        return Check(name, CheckState.BAD, what_is_wrong(guard), how_to_mend(guard))
     return Check(
         name,
         CheckState.BAD,
-        f"writes of the diff identity are not refused: {guard.reason}",
+        what_is_wrong(guard),
         "Apply config/guard to this cluster; nothing is compared before. Where Kubernetes is too old for it, "
         "clusters.accept_unguarded_writes accepts the risk.",
     )

@@ -9,7 +9,7 @@ from gitops_bot.models.checks import Check, CheckState
 from gitops_bot.models.kustomizations import ClusterSnapshot
 from gitops_bot.models.rights import Right
 from gitops_bot.rules.fleet_rights import Choices, Reason, RightsPlan, in_words
-from gitops_bot.rules.rights import WAYS_AROUND, is_role, is_secret
+from gitops_bot.rules.rights import is_role, is_secret
 
 # Without these two there is nothing to review.
 _NEEDED = ("Kustomization ", "GitRepository ")
@@ -25,7 +25,6 @@ async def check_rights(eyes: Eyes, cluster: Cluster, snapshot: ClusterSnapshot) 
     try:
         plan = await plan_of(eyes, cluster, snapshot, (), Choices(secrets=True, roles=True))
         lacks = await cluster.diff_lacks(plan.rights)
-        around = frozenset(WAYS_AROUND) - await cluster.diff_lacks(WAYS_AROUND)
     except GitopsBotError as error:
         yield Check(f"{name}: rights", CheckState.BAD, str(error))
         return
@@ -38,8 +37,6 @@ async def check_rights(eyes: Eyes, cluster: Cluster, snapshot: ClusterSnapshot) 
         )
     for check in judge_rights(plan, lacks):
         yield check
-    if around:
-        yield _leads_around(name, around)
 
 
 def _missing_kind(name: str, kind: str) -> Check:
@@ -50,16 +47,6 @@ def _missing_kind(name: str, kind: str) -> Check:
         CheckState.BAD if needed else CheckState.WARNING,
         f"{kind} is not known to the cluster" + (f"; it came with {since}" if since else ""),
         "Run `flux install` in this cluster, or bootstrap it again, to bring Flux and its kinds up to date.",
-    )
-
-
-def _leads_around(name: str, held: frozenset[Right]) -> Check:
-    said = ", ".join(sorted({f"{right.verb} {right.resource}" for right in held}))
-    return Check(
-        f"{name}: guard",
-        CheckState.BAD,
-        f"the diff identity holds rights that lead past the guard: {said}",
-        "Take them away: `gitops-bot rbac` prints all that it needs, and never gives these.",
     )
 
 

@@ -21,9 +21,11 @@ from gitops_bot.journeys.preflight import without_refused
 from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.journeys.render_candidates import render_candidates
 from gitops_bot.journeys.round_off import round_off
+from gitops_bot.models.checks import GuardState
 from gitops_bot.models.kustomizations import ClusterSnapshot
 from gitops_bot.models.reports import ClusterReport, Finding, KustomizationReport, RowState, Severity, Verdict
 from gitops_bot.rules.affected import Candidate, Surroundings, fed_by
+from gitops_bot.rules.guards import how_to_mend
 from gitops_bot.rules.left_out import left_out_of
 from gitops_bot.rules.noise import without_noise
 from gitops_bot.rules.risk import prune_risk
@@ -64,8 +66,9 @@ async def _look(
     if change.conflicts:
         return _only_named(cluster.name, candidates, Verdict.BLOCKED, _conflict(change))
     try:
-        if not await cluster.guard_is_proved():
-            return _only_named(cluster.name, candidates, Verdict.INCOMPLETE, _unguarded(cluster.name))
+        guard = await cluster.guard()
+        if not guard.may_run:
+            return _only_named(cluster.name, candidates, Verdict.INCOMPLETE, _unguarded(cluster.name, guard))
         report = await _compared(eyes, cluster, change, surroundings, candidates, board)
     except _FAILURES as error:
         # It touches this cluster, and what it does there is not known: that has to be said.
@@ -133,12 +136,18 @@ def _conflict(change: Change) -> Finding:
     )
 
 
-def _unguarded(cluster: str) -> Finding:
+def _unguarded(cluster: str, guard: GuardState) -> Finding:
+    why = (
+        "rights of the diff identity lead past the guard"
+        if guard.ways_around
+        else ("a write of the diff identity is not refused")
+    )
     return Finding(
         "guard-not-proved",
         Severity.CRITICAL,
-        f"In cluster {cluster} a write of the diff identity is not refused, so nothing was compared.",
-        "Apply config/guard to it; `gitops-bot check` tells when it holds.",
+        f"In cluster {cluster} {why}, so nothing was compared.",
+        f"{how_to_mend(guard)} `gitops-bot check` tells when the guard holds.",
+        detail=guard.reason if guard.ways_around else "",
         incomplete=True,
     )
 

@@ -19,8 +19,9 @@ from gitops_bot.journeys.shared_runs import SharedRuns
 from gitops_bot.models.changes import FluxOutcome
 from gitops_bot.models.chat import ChatFile, ChatIdentity, ChatMessage, ChatPerson, Click, PostedMessage
 from gitops_bot.models.checks import GuardState, RunnerFacts
+from gitops_bot.models.gates import GateVerdict
 from gitops_bot.models.kustomizations import ClusterCredentials, ClusterSnapshot, Kustomization, ObjectReference
-from gitops_bot.models.opinions import Asking, Opinion, Prompt, Purse, Said, SpendLimits, Usage
+from gitops_bot.models.opinions import Asking, Opinion, Prompt, Purse, Said, SpendLimits, Usage, Vote, Votes
 from gitops_bot.models.outcomes import Outcome
 from gitops_bot.models.pull_requests import (
     Comment,
@@ -236,8 +237,8 @@ class Cluster(Protocol):
         ...
 
     @property
-    def guard_problem(self) -> str:
-        """Why flux did not run at the last proof; "" when it may, and before the first proof."""
+    def failed_guard(self) -> GuardState | None:
+        """Why flux did not run at the last proof; None when it may, and before the first proof."""
         ...
 
 
@@ -366,6 +367,38 @@ class Opinions(Protocol):
         ...
 
 
+class OpinionVotes(Protocol):
+    """store/: whether people found opinions useful."""
+
+    async def save(self, vote: Vote) -> None:
+        """Keep an answer, unless the same person has given a newer one."""
+        ...
+
+    async def of(self, pull_request: str, digest: str) -> Votes:
+        """Count the answers on one opinion."""
+        ...
+
+
+class Gates(Protocol):
+    """store/: what the gate came to."""
+
+    async def of(self, pull_request: str, digest: str) -> tuple[GateVerdict, ...]:
+        """Every rule's verdict on the report with this digest, the oldest first."""
+        ...
+
+    async def of_pull_request(self, pull_request: str) -> tuple[GateVerdict, ...]:
+        """All verdicts on a pull request, the oldest first."""
+        ...
+
+    async def since(self, moment: datetime) -> tuple[GateVerdict, ...]:
+        """All verdicts from a moment on, the oldest first."""
+        ...
+
+    async def save(self, verdict: GateVerdict) -> None:
+        """Insert or replace."""
+        ...
+
+
 class Spend(Protocol):
     """store/: what language models used."""
 
@@ -398,6 +431,16 @@ class Store(Protocol):
     @property
     def opinions(self) -> Opinions:
         """What language models said."""
+        ...
+
+    @property
+    def votes(self) -> OpinionVotes:
+        """Whether people found opinions useful."""
+        ...
+
+    @property
+    def gates(self) -> Gates:
+        """What the gate came to."""
         ...
 
     @property

@@ -4,6 +4,7 @@ from gitops_bot import telemetry
 from gitops_bot.errors import ClusterRefused, GitopsBotError
 from gitops_bot.journeys.ports import Doors
 from gitops_bot.journeys.report_problem import problem_began, problem_ended
+from gitops_bot.rules.guards import how_to_mend, what_is_wrong
 
 log = telemetry.logger(__name__)
 
@@ -25,7 +26,7 @@ async def prove_guards(doors: Doors) -> None:
                 subject,
                 # A refusal: people hear of it at once, waiting does not mend it.
                 ClusterRefused(
-                    f"Writes of the diff identity are not refused in cluster {cluster.name}, so nothing is compared "
-                    f"there: {state.reason}. Apply config/guard; `gitops-bot check` tells when it holds."
+                    f"Nothing is compared with cluster {cluster.name}: {what_is_wrong(state)}. "
+                    f"{how_to_mend(state)} `gitops-bot check` tells when the guard holds."
                 ),
             )

@@ -33,6 +33,8 @@ class GuardState:
     reason: str = ""
     # The operator accepts, by the name of the cluster, that flux runs all the same.
     accepted: bool = False
+    # Rights of the *diff* identity that lead past the guard, in words; then it refuses, and does not help.
+    ways_around: tuple[str, ...] = ()
 
     @property
     def may_run(self) -> bool:

@@ -521,7 +521,7 @@ async def test_a_cluster_without_admission_policies_is_refused_unless_it_is_acce
     guard = await door.guard()
     assert (guard.proved, guard.may_run) == (False, False)
     assert "Kubernetes 1.30" in guard.reason
-    assert door.guard_problem == guard.reason
+    assert door.failed_guard == guard
     assert not await door.guard_is_proved()
     settings = ClusterSettings(
         name="old", kubeconfig=write_kubeconfig(tmp_path, server.url), accept_unguarded_writes=True
@@ -530,5 +530,5 @@ async def test_a_cluster_without_admission_policies_is_refused_unless_it_is_acce
         guard = await accepted.guard()
         assert (guard.proved, guard.may_run) == (False, True)
         assert await accepted.guard_is_proved()
-        assert accepted.guard_problem == ""
+        assert accepted.failed_guard is None
     assert [method for method, path, _, _ in server.requests if path.endswith("/configmaps")] == []

@@ -313,6 +313,74 @@ async def test_a_lacking_right_proves_nothing(door: ClusterDoor, cluster: Cluste
     assert await proved(door, wanted=True)
 
 
+ROLES = "/apis/rbac.authorization.k8s.io/v1"
+LEADING_AROUND = {
+    "impersonate users": {"apiGroups": [""], "resources": ["users"], "verbs": ["impersonate"]},
+    "impersonate serviceaccounts": {
+        "apiGroups": [""], "resources": ["serviceaccounts"], "resourceNames": ["gitops-bot-ops"],
+        "verbs": ["impersonate"],
+    },
+    "delete validatingadmissionpolicybindings": {
+        "apiGroups": ["admissionregistration.k8s.io"], "resources": ["validatingadmissionpolicybindings"],
+        "resourceNames": [NAME], "verbs": ["delete"],
+    },
+    "get nodes/proxy": {"apiGroups": [""], "resources": ["nodes/proxy"], "verbs": ["get"]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("said", LEADING_AROUND)
+async def test_it_refuses_while_a_right_leads_past_it(door: ClusterDoor, cluster: Cluster, said: str) -> None:
+    """Given to the whole cluster, or for one named object: no write is refused for it, and none would be."""
+    assert await door.guard_is_proved()
+    name = f"too-much-{secrets.token_hex(4)}"
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": name}}
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": name},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
+        "subjects": [{"kind": "User", "name": DIFF}],
+    }
+    try:
+        cluster.api.apply([{**role, "rules": [LEADING_AROUND[said]]}, binding])
+        assert await proved(door, wanted=False)
+        state = door.failed_guard
+        assert state is not None
+        assert [words.partition(".")[0] for words in state.ways_around] == [said]
+        assert metric() == 0
+    finally:
+        for plural in ("clusterrolebindings", "clusterroles"):
+            cluster.api.call("DELETE", f"{ROLES}/{plural}/{name}")
+    assert await proved(door, wanted=True)
+    assert door.failed_guard is None
+    assert metric() == 1
+
+
+async def test_a_right_that_leads_past_it_in_one_namespace_is_found(
+    door: ClusterDoor, cluster: Cluster, namespace: str
+) -> None:
+    """Where a Kustomization lies; the snapshot knows these namespaces."""
+    cluster.api.apply([named(objects()[9], namespace)])
+    await door.snapshot()
+    role = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role",
+        "metadata": {"name": "too-much", "namespace": namespace},
+        "rules": [{"apiGroups": [""], "resources": ["serviceaccounts/token"], "verbs": ["create"]}],
+    }
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": "too-much", "namespace": namespace},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "too-much"},
+        "subjects": [{"kind": "User", "name": DIFF}],
+    }
+    cluster.api.apply([role, binding])
+    assert await proved(door, wanted=False)
+    assert door.failed_guard is not None
+    assert door.failed_guard.ways_around == ("create serviceaccounts/token",)
+
+
 @pytest.mark.usefixtures("mended")
 async def test_an_operator_may_accept_it_and_the_metric_still_tells(kubeconfig: Path, cluster: Cluster) -> None:
     cluster.api.call("DELETE", f"{BINDINGS}/{NAME}")

@@ -17,6 +17,26 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
 NAME = "gitops-bot-diff-dry-run-only"
+ROLES = "/apis/rbac.authorization.k8s.io/v1"
+
+
+def too_much() -> list[dict[str, Any]]:
+    """Let the diff identity act as anybody."""
+    version = "rbac.authorization.k8s.io/v1"
+    rule = {"apiGroups": [""], "resources": ["users"], "verbs": ["impersonate"]}
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "too-much"}
+    subject = {"kind": "ServiceAccount", "name": "gitops-bot-diff", "namespace": "gitops-bot"}
+    metadata = {"name": "too-much"}
+    return [
+        {"apiVersion": version, "kind": "ClusterRole", "metadata": metadata, "rules": [rule]},
+        {
+            "apiVersion": version,
+            "kind": "ClusterRoleBinding",
+            "metadata": metadata,
+            "roleRef": reference,
+            "subjects": [subject],
+        },
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +93,20 @@ async def test_readiness_metric_and_channel_tell_and_take_it_back(description: d
             assert subject in await bot.problems()
             assert (await bot.read("/readyz")).status_code == 503
             metadata = {"name": NAME}
+            await asyncio.to_thread(api.apply, too_much())
             await asyncio.to_thread(api.apply, [{**policy, "metadata": metadata, "status": None}])
             canary = "/api/v1/namespaces/gitops-bot/configmaps/gitops-bot-guard-canary"
             await asyncio.to_thread(api.call, "DELETE", canary)
+
+            async def is_refused_for_a_right() -> bool:
+                return "impersonate users" in (await bot.problems()).get(subject, "")
+
+            # The policy stands again, and helps nobody while somebody can walk around it.
+            await eventually(is_refused_for_a_right, "the right is found", 60)
+            assert "Take these rights away" in (await bot.problems())[subject]
+            assert (await bot.read("/readyz")).status_code == 503
+            assert await shows("0.0")
+            await asyncio.to_thread(api.call, "DELETE", f"{ROLES}/clusterrolebindings/too-much")
             await eventually(lambda: channel_says(subject, "It works again"), "the channel hears that it is over", 120)
             await eventually(ready, "the bot is ready again", 60)
             assert await shows("1.0")
