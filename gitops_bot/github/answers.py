@@ -262,13 +262,24 @@ def commit_people(commits: list[Json], most: int) -> CommitPeople:
 
     Whom GitHub does not know by e-mail has no login. ``most``: as many as GitHub lists at most.
     """
-    logins = {
-        login.lower()
-        for commit in commits
-        for path in ("author.login", "committer.login")
-        if isinstance(login := _find(commit, path), str)
-    }
-    return CommitPeople(frozenset(logins), complete=len(commits) < most)
+    found = [_find(commit, path) for commit in commits for path in ("author.login", "committer.login")]
+    logins = frozenset(login.lower() for login in found if isinstance(login, str))
+    unknown = not all(isinstance(login, str) for login in found)
+    return CommitPeople(logins, complete=len(commits) < most, unknown=unknown)
+
+
+def wants_changes(reviews: list[Json]) -> tuple[str, ...]:
+    """Read whose newest word on a pull request is a request for changes, given all its reviews, oldest first.
+
+    A comment takes nothing back, an approval and a dismissal do.
+    https://docs.github.com/en/rest/pulls/reviews#list-reviews-for-a-pull-request
+    """
+    newest: dict[str, str] = {}
+    for review in reviews:
+        login, state = _find(review, "user.login"), str(_find(review, "state")).upper()
+        if state in {"APPROVED", "CHANGES_REQUESTED", "DISMISSED"}:
+            newest[login if isinstance(login, str) else "somebody"] = state
+    return tuple(sorted(login for login, state in newest.items() if state == "CHANGES_REQUESTED"))
 
 
 def review_rules(document: Json) -> dict[str, Any]:

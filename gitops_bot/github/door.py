@@ -273,6 +273,13 @@ class GitHubDoor:
         ]
         return next((review for review in reversed(ours) if review.state == state), None)
 
+    async def changes_requested_by(self, repository: Repository, number: int) -> tuple[str, ...]:
+        """Who has asked for changes and neither approved since nor been dismissed."""
+        path = f"{_path(repository)}/pulls/{number}/reviews?per_page=100"
+        return answers.wants_changes(
+            [raw async for raw in self._reader.each(path, f"The reviews of {repository}#{number}")]
+        )
+
     async def approve(
         self, repository: Repository, number: int, commit: str, body: str, *, account: LinkedAccount | None = None
     ) -> Review:

@@ -74,7 +74,7 @@ async def _look(
         # It touches this cluster, and what it does there is not known: that has to be said.
         log.warning("could not compare with a cluster", cluster=cluster.name, reason=str(error))
         return _only_named(cluster.name, candidates, Verdict.INCOMPLETE, _unreached(cluster.name, error))
-    return replace(report, left_out=left_out)
+    return replace(report, left_out=left_out, files=surroundings.built_from(candidates, change.changed))
 
 
 async def _compared(

@@ -15,6 +15,9 @@ from gitops_bot.rules import trust
 from gitops_bot.rules.filters import FilterPolicy, left_out_by_paths
 from gitops_bot.views import json_report
 
+# Names of changed files that a report keeps.
+_MOST_FILES = 500
+
 
 async def look_at_pull_request(
     eyes: Eyes,
@@ -39,5 +42,6 @@ async def look_at_pull_request(
     # A look that was carried over is as old as it was.
     looks = [eyes.looks.at(pull, cluster.name, base_tip) for cluster in eyes.clusters]
     out = left_out_by_paths(change.changed, filters) if filters is not None else ""
-    report = Report(pull, base_tip, tuple(clusters), min([started, *filter(None, looks)]), left_out_by=out)
+    files = tuple(sorted(change.changed)) if len(change.changed) <= _MOST_FILES else ()
+    report = Report(pull, base_tip, tuple(clusters), min([started, *filter(None, looks)]), "", out, files)
     return replace(report, digest=hashlib.sha256(json_report.content_to_digest(report).encode()).hexdigest())

@@ -123,6 +123,10 @@ class GitHub(Protocol):
         """Our own (or that account's) review in a state (APPROVED, …) whose body contains ``marker``."""
         ...
 
+    async def changes_requested_by(self, repository: Repository, number: int) -> tuple[str, ...]:
+        """Who has asked for changes and not taken that back."""
+        ...
+
     async def request_changes(self, repository: Repository, number: int, commit: str, body: str) -> Review:
         """Ask for changes of exactly this commit, once. GitHubRejected carries GitHub's words."""
         ...

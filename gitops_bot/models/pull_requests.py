@@ -103,6 +103,8 @@ class CommitPeople:
     logins: frozenset[str]  # in lower case
     # False: there are more commits than GitHub lists.
     complete: bool = True
+    # Whether a commit has an author or a committer whom GitHub does not know.
+    unknown: bool = False
 
 
 @dataclass(frozen=True)

@@ -144,6 +144,8 @@ class ClusterReport:
     findings: tuple[Finding, ...] = ()
     # Never a reason for a message by itself.
     left_out: tuple[LeftOut, ...] = ()
+    # Changed files that a Kustomization of this cluster is built from; no view shows them.
+    files: tuple[str, ...] = ()
 
     @property
     def all_findings(self) -> tuple[Finding, ...]:
@@ -169,6 +171,8 @@ class Report:
     digest: str = ""
     # Name of the setting whose paths leave it out of what people hear of; "" when none does.
     left_out_by: str = ""
+    # Every file that differs between base and result, unless they are very many; empty: not known.
+    changed_files: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:

@@ -247,6 +247,20 @@ class Surroundings:
             found |= {name for name in names if any(name.encode() in text for text in texts)}
         return frozenset(found)
 
+    def built_from(self, candidates: Iterable[Candidate], changed: Iterable[str]) -> tuple[str, ...]:
+        """Give those of the changed files that a candidate is built from, sorted; paths are those of the repository.
+
+        Where it is not known what a candidate is built from, it counts as built from nothing.
+        """
+        built: set[str] = set()
+        for one in candidates:
+            closures = [closure for closure in (one.base_closure, one.result_closure) if closure is not None]
+            known = not one.obstacle and all(closure.complete for closure in closures)
+            # A source that packs a folder of the repository names files from there on.
+            if known and not self.fed.roots.get(one.either.source):
+                built.update(*(closure.files for closure in closures))
+        return tuple(sorted(built.intersection(changed)))
+
     def has_folder(self, kustomization: Kustomization) -> bool:
         """Whether the folder of a Kustomization that is fed is there at base or at result."""
         sides = self._built(kustomization, kustomization, Reason.CHANGED, "")

@@ -1,6 +1,7 @@
 """Opinions of language models: one for each report, by its digest."""
 
 from datetime import datetime
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import and_, delete, select
@@ -8,6 +9,7 @@ from sqlalchemy import and_, delete, select
 from gitops_bot import telemetry
 from gitops_bot.models.opinions import Opinion
 from gitops_bot.store.outcomes import Put, Transaction
+from gitops_bot.store.tables import opinion_votes
 from gitops_bot.store.tables import opinions as table
 
 _OPINION = TypeAdapter(Opinion)
@@ -29,14 +31,18 @@ class OpinionRecords:
                 select(table.c.content).where(and_(table.c.pull_request == pull_request, table.c.digest == digest))
             )
             row = rows.first()
-        if row is None:
-            return None
-        try:
-            return _OPINION.validate_python(row.content)
-        except ValidationError:
-            # Its own text quotes the row.
-            log.error("an opinion in the database cannot be read", pull_request=pull_request)  # noqa: TRY400 # see above
-            return None
+        return _readable(pull_request, row.content) if row is not None else None
+
+    async def since(self, moment: datetime) -> tuple[Opinion, ...]:
+        """All opinions from ``moment`` on that can be read, the oldest first."""
+        async with self._transaction() as connection:
+            rows = await connection.execute(
+                select(table.c.pull_request, table.c.content)
+                .where(table.c.at >= moment)
+                .order_by(table.c.at, table.c.pull_request, table.c.digest)
+            )
+        found = (_readable(row.pull_request, row.content) for row in rows)
+        return tuple(opinion for opinion in found if opinion)
 
     async def save(self, opinion: Opinion) -> None:
         """Insert or replace."""
@@ -51,6 +57,17 @@ class OpinionRecords:
         )
 
     async def forget_before(self, moment: datetime) -> None:
-        """Delete those from before ``moment``."""
+        """Delete those from before ``moment``, and what people thought of them."""
+        about = and_(table.c.pull_request == opinion_votes.c.pull_request, table.c.digest == opinion_votes.c.digest)
         async with self._transaction() as connection:
             await connection.execute(delete(table).where(table.c.at < moment))
+            await connection.execute(delete(opinion_votes).where(~select(table.c.digest).where(about).exists()))
+
+
+def _readable(pull_request: str, content: Any) -> Opinion | None:
+    try:
+        return _OPINION.validate_python(content)
+    except ValidationError:
+        # Its own text quotes the row.
+        log.error("an opinion in the database cannot be read", pull_request=pull_request)  # noqa: TRY400 # see above
+        return None

@@ -29,9 +29,11 @@ from gitops_bot.models.records import (
 from gitops_bot.models.reports import Report
 from gitops_bot.store import tables
 from gitops_bot.store.decisions import AuditTrail
+from gitops_bot.store.gates import GateRecords
 from gitops_bot.store.opinions import OpinionRecords
 from gitops_bot.store.outcomes import OutcomeRecords
 from gitops_bot.store.spend import SpendRecords
+from gitops_bot.store.votes import VoteRecords
 
 _PULL_REQUEST = TypeAdapter(PullRequest)
 _REPORT = TypeAdapter(Report)
@@ -52,8 +54,10 @@ class Store:
         self.audit = AuditTrail(self._transaction, audit_anchors)
         self.outcomes = OutcomeRecords(self._transaction, self._put)
         self.opinions = OpinionRecords(self._transaction, self._put)
+        self.gates = GateRecords(self._transaction, self._put)
         self.spend = SpendRecords(self._transaction)
         self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+        self.votes = VoteRecords(self._transaction, self._insert)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -168,4 +168,26 @@ opinions = Table(
     Column("at", Moment, nullable=False, index=True),
 )
 
+# Whether somebody found an opinion useful. It goes with the opinion.
+opinion_votes = Table(
+    "opinion_votes",
+    metadata,
+    Column("pull_request", String, primary_key=True),
+    Column("digest", String, primary_key=True),
+    Column("slack_user", String, primary_key=True),
+    Column("useful", Boolean, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+# What the gate came to for a report, by each rule that a person wrote.
+gate_verdicts = Table(
+    "gate_verdicts",
+    metadata,
+    Column("pull_request", String, primary_key=True),
+    Column("digest", String, primary_key=True),
+    Column("rule", String, primary_key=True),
+    Column("content", JSON, nullable=False),
+    Column("at", Moment, nullable=False, index=True),
+)
+
 Index(None, reports.c.pull_request, reports.c.made_at)

@@ -1,0 +1,287 @@
+"""May this pull request be cleared without a person? Values in, reasons against it out.
+
+Two walls stand before the model, and none of them asks it anything. What a person wrote in a rule must hold in
+every part; and there is what no rule can allow. Only where neither has an objection is the model asked, and it
+can only refuse: a score is needed on top, it never outweighs anything.
+
+Everything fails closed: what is not known is an objection.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from gitops_bot.models.gates import GateRule, GateVerdict
+from gitops_bot.models.opinions import Judgement, Opinion, Prompt, Said, Score, Usage
+from gitops_bot.models.pull_requests import CommitPeople, Permission, PullRequest, Repository
+from gitops_bot.models.records import Decision
+from gitops_bot.models.reports import Report, Severity
+from gitops_bot.rules.cleaning import has_hidden_characters
+from gitops_bot.rules.decisions import changes_wanted_by, hold_on
+from gitops_bot.rules.gate_changes import about_changes, own_changes
+from gitops_bot.rules.gate_patterns import is_open, name_matches, path_matches
+from gitops_bot.rules.trust import TrustPolicy, reason_to_hold
+
+# How often the model is asked for one report before its silence is taken for an answer.
+MOST_TRIES = 3
+# Names of reasons that a person still reads; the rest is counted.
+_NAMED = 10
+
+
+@dataclass(frozen=True)
+class GatePolicy:
+    """What people have decided. ``show_dry_run``: whether messages say what a dry run would have done."""
+
+    enabled: bool = False
+    rules: tuple[GateRule, ...] = ()
+    show_dry_run: bool = False
+
+    def of(self, repository: Repository) -> tuple[GateRule, ...]:
+        """Give the rules for a repository, in the order in which they were written."""
+        if not self.enabled:
+            return ()
+        return tuple(rule for rule in self.rules if name_matches(str(repository), rule.repositories))
+
+
+@dataclass(frozen=True)
+class GateFacts:
+    """What a verdict rests on beside report and rule, as it is at ``at``. The defaults are the unfavourable ones."""
+
+    # As GitHub tells it now.
+    now: PullRequest
+    at: datetime
+    # The author's, and who made the commits; None: not known.
+    permission: Permission = Permission.NONE
+    commit_people: CommitPeople | None = None
+    # Whether this is the newest report there is, and the tip of the base branch now.
+    is_newest_report: bool = False
+    base_tip: str = ""
+    # Login that our own reviews are written as.
+    own_login: str = ""
+    # Who has asked for changes on GitHub and not taken that back; None: not known.
+    changes_requested: tuple[str, ...] | None = None
+    # Numbers of other open pull requests with the same head commit; None: not known.
+    same_head: tuple[int, ...] | None = None
+    # All decisions of people so far, oldest first.
+    made: tuple[Decision, ...] = ()
+    # What a model said of this report, when it was asked for a review.
+    opinion: Opinion | None = None
+    trust: TrustPolicy = field(default_factory=TrustPolicy)
+    # Whether reports of this repository may be sent to a model at all.
+    may_be_sent: bool = False
+    # Changed files whose text has hidden characters, or cannot be read; None: nobody looked.
+    strange_files: tuple[str, ...] | None = None
+
+
+def objections(report: Report, rule: GateRule, facts: GateFacts, *, cleared_before: bool = False) -> tuple[str, ...]:
+    """Give every deterministic reason against clearing, one sentence each; empty: the model may be asked.
+
+    ``cleared_before``: this very report and commit were cleared, so that the rule's times, which say when it may
+    act, are over and done with.
+    """
+    found = [
+        *_about_moment(report, facts),
+        *_about_people(rule, facts),
+        *_about_completeness(report),
+        *_about_files(report, rule, facts),
+        *_about_rule(report, rule, facts, cleared_before=cleared_before),
+        *about_changes(report, rule),
+        *_about_opinion(facts.opinion),
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def about_prompt(prompt: Prompt) -> tuple[str, ...]:
+    """Give what the model would not see: on a partial view nobody is cleared, so it is not asked."""
+    return tuple(f"The model cannot be shown {what}." for what in prompt.missing)
+
+
+def refused(report: Report, rule: GateRule, at: datetime, reasons: Iterable[str]) -> GateVerdict:
+    """Give the verdict where the model was not asked, or where its answer does not matter any more."""
+    told = tuple(reasons) or ("Nobody knows why: that is a fault of gitops-bot.",)
+    rest = len(told) - _NAMED
+    if rest > 0:
+        told = (*told[:_NAMED], f"And {rest} more reasons.")
+    return _verdict(report, rule, at, cleared=False, reasons=told)
+
+
+def no_score(report: Report, rule: GateRule, at: datetime, problem: str, usage: Usage, tries: int) -> GateVerdict:
+    """Give the verdict where the model was asked and there is no score."""
+    verdict = refused(report, rule, at, (f"The model gave no score: {problem}",))
+    return replace(verdict, problem=problem, usage=usage, tries=tries)
+
+
+def scored(report: Report, rule: GateRule, at: datetime, said: Said, prompt: Prompt, tries: int) -> GateVerdict:
+    """Give the verdict that a model's answer leads to, where nothing else stood against it."""
+    score = usable_score(said.answer)
+    if score is None:
+        verdict = no_score(report, rule, at, "its answer is no number from 0 to 100.", said.usage, tries)
+        return replace(verdict, model=said.model, seconds=said.seconds)
+    reasons = list(about_prompt(prompt))
+    if score < rule.threshold:
+        reasons.append(f"The model's score is {score:g}; {rule.threshold:g} is needed.")
+    verdict = _verdict(report, rule, at, cleared=not reasons, reasons=tuple(reasons))
+    told = said.answer.reasons if isinstance(said.answer, Score) else ()
+    return replace(
+        verdict, score=score, said=told, model=said.model, usage=said.usage, seconds=said.seconds, tries=tries
+    )
+
+
+def usable_score(answer: object) -> float | None:
+    """Give a score from 0 to 100; None for anything else, whatever it looks like."""
+    score = answer.score if isinstance(answer, Score) else None
+    if isinstance(score, bool) or not isinstance(score, int | float) or not math.isfinite(score):
+        return None
+    return float(score) if 0 <= score <= 100 else None  # noqa: PLR2004 - what a score is
+
+
+def holds_on(kept: GateVerdict, report: Report, rule: GateRule) -> bool:
+    """Whether a verdict need not be asked for again: it has a score, for this very commit, from the same question."""
+    same = (kept.digest, kept.commit) == (report.digest, report.pull_request.head_sha)
+    return same and (kept.score is not None or kept.tries >= MOST_TRIES) and kept.threshold == rule.threshold
+
+
+def _verdict(report: Report, rule: GateRule, at: datetime, *, cleared: bool, reasons: tuple[str, ...]) -> GateVerdict:
+    pull = report.pull_request
+    return GateVerdict(
+        pull_request=pull.key,
+        digest=report.digest,
+        commit=pull.head_sha,
+        rule=rule.name,
+        at=at,
+        cleared=cleared,
+        reasons=reasons,
+        threshold=rule.threshold,
+        dry_run=rule.dry_run,
+        effect=rule.effect,
+    )
+
+
+def _said(*table: tuple[bool, str]) -> Iterable[str]:
+    """Give the words of every line that holds."""
+    return (words for holds, words in table if holds)
+
+
+def _about_moment(report: Report, facts: GateFacts) -> Iterable[str]:
+    now, shown = facts.now, report.pull_request
+    hold, wanted = hold_on(facts.made), changes_wanted_by(facts.made, "")
+    asked, same = facts.changes_requested, facts.same_head
+    return _said(
+        (now.state != "open", "It is not open any more."),
+        (now.draft, "It is a draft."),
+        (now.key != shown.key, "The report is of another pull request."),
+        (now.head_sha != shown.head_sha, f"Its head is {now.head_sha[:7]} now, the report is of {shown.head_sha[:7]}."),
+        (now.base_ref != shown.base_ref, f"It goes to {now.base_ref} now, the report was for {shown.base_ref}."),
+        (facts.base_tip != report.base_tip, f"{now.base_ref} has moved since the report was made."),
+        (not facts.is_newest_report, "There is a newer report."),
+        (hold is not None, f"It is on hold by {hold.github_login or hold.slack_user if hold else ''}."),
+        (wanted is not None, f"{wanted.github_login if wanted else ''} has asked for changes."),
+        (bool(asked), f"{', '.join(asked or ())} asked for changes on GitHub."),
+        (asked is None, "Whether somebody has asked for changes on GitHub is not known."),
+        (same is None, "Whether other pull requests have the same head commit is not known."),
+        (bool(same), f"#{same[0] if same else 0} has the same head commit."),
+        (not facts.may_be_sent, "Reports of this repository may not be sent to a model (llm.repositories)."),
+    )
+
+
+def _about_people(rule: GateRule, facts: GateFacts) -> Iterable[str]:
+    now, people = facts.now, facts.commit_people
+    distrust = reason_to_hold(now, facts.permission, facts.trust)
+    yield from _said(
+        (now.from_fork, f"Its branch lies in {now.head_repository or 'a deleted fork'}."),
+        (bool(distrust) and not now.from_fork, distrust),
+        (not name_matches(now.author, rule.authors), f"Its author {now.author} is not among those of the rule."),
+        (not facts.own_login, "Who we are on GitHub is not known."),
+        (now.author.lower() == facts.own_login.lower(), "Its author is the account that gitops-bot itself uses."),
+        (people is None, "Who made its commits is not known."),
+        (people is not None and not people.complete, "It has more commits than GitHub lists."),
+        (people is not None and not people.logins, "GitHub knows nobody who made its commits."),
+        (people is not None and people.unknown, "GitHub does not know who made one of its commits."),
+    )
+    for login in sorted(people.logins if people else ()):
+        # GitHub itself is the committer of what is made on its pages.
+        if login != "web-flow" and not name_matches(login, rule.authors):
+            yield f"{login}, who made a commit of it, is not among the authors of the rule."
+
+
+def _about_completeness(report: Report) -> Iterable[str]:
+    verdict = report.verdict
+    yield from _said(
+        (not verdict.complete, f"The report is {verdict}, so not everything was looked at or would be accepted."),
+        (not report.clusters, "The report is of no cluster."),
+        (not any(own_changes(row) for cluster in report.clusters for row in cluster.rows), "It changes no object."),
+    )
+    for cluster in report.clusters:
+        for one in cluster.left_out:
+            if one.at_once:
+                yield f"Kustomization {one.id} may be fed by it and was not looked at: {one.reason}"
+
+
+def _about_files(report: Report, rule: GateRule, facts: GateFacts) -> Iterable[str]:
+    changed, strange = report.changed_files, facts.strange_files
+    if not changed:
+        yield "Which files it changes is not known."
+        return
+    built = frozenset(path for cluster in report.clusters for path in cluster.files)
+    yield from _each((path for path in changed if path not in built), "{} belongs to no Kustomization.")
+    yield from _each((path for path in changed if not path_matches(path, rule.paths)), "{} is not among its paths.")
+    if len(changed) > rule.most.files:
+        yield f"It changes {len(changed)} files; the rule allows {rule.most.files}."
+    if strange is None:
+        yield "Whether its files have hidden characters is not known."
+    yield from _each(strange or (), "{} cannot be read, or has characters that nobody sees.")
+    now = facts.now
+    written = (now.title, now.body, now.author, now.head_ref, now.base_ref, *now.labels, *changed)
+    if any(has_hidden_characters(text.replace("\r\n", "\n")) for text in written):
+        yield "What its author wrote has characters that nobody sees."
+
+
+def _about_rule(report: Report, rule: GateRule, facts: GateFacts, *, cleared_before: bool) -> Iterable[str]:
+    now = facts.now
+    labels = {label.lower() for label in now.labels}
+    yield from _said(
+        (not name_matches(str(now.repository), rule.repositories), f"{now.repository} is not among its repositories."),
+        (
+            not cleared_before and bool(rule.windows) and not any(is_open(facts.at, one) for one in rule.windows),
+            "The rule does not act at this time.",
+        ),
+    )
+    yield from (f"It lacks the label {label}." for label in rule.labels if label.lower() not in labels)
+    yield from (f"It has the label {label}." for label in rule.forbidden_labels if label.lower() in labels)
+    for cluster in report.clusters:
+        for finding in cluster.all_findings:
+            if not finding.risk:
+                yield finding.message
+            elif not _allowed(finding.severity, rule.risk):
+                yield f"A risk is above the limit ({finding.severity}): {finding.message}"
+
+
+def _about_opinion(opinion: Opinion | None) -> Iterable[str]:
+    """Give what a review of the same report says against it; where there is none, nothing."""
+    if opinion is None or opinion.answer is None:
+        return
+    yield from _said(
+        (
+            opinion.answer.judgement is not Judgement.APPROVE,
+            f"The model's review of it comes to '{opinion.answer.judgement}'.",
+        ),
+        (opinion.dropped > 0, "The model's review of it speaks of what it was not shown."),
+        (bool(opinion.missing), "The model's review of it did not see everything."),
+        (
+            any(one.severity is not Severity.INFO for one in opinion.answer.findings),
+            "The model's review of it has findings.",
+        ),
+    )
+
+
+def _allowed(severity: Severity, limit: Severity | None) -> bool:
+    """Whether a risk is within the limit; a critical one is within none."""
+    return severity is not Severity.CRITICAL and limit is not None and limit.at_least(severity)
+
+
+def _each(names: Iterable[str], words: str) -> Iterable[str]:
+    found = list(names)
+    yield from (words.format(name) for name in found[:_NAMED])
+    if len(found) > _NAMED:
+        yield f"And {len(found) - _NAMED} more files like these."
