@@ -30,6 +30,7 @@ from gitops_bot.journeys.patience import Patience
 from gitops_bot.journeys.poll_repositories import Looks, poll_repositories
 from gitops_bot.journeys.ports import Advice, Doors, Eyes
 from gitops_bot.journeys.prove_guards import prove_guards
+from gitops_bot.journeys.review_by_model import take_up_opinions
 from gitops_bot.journeys.shared_runs import SharedRuns
 from gitops_bot.journeys.tell_waiting import tell_waiting
 from gitops_bot.journeys.withdraw_approval import withdraw_outdated_approvals
@@ -284,6 +285,7 @@ class Service:
         every(self._survive(self.poll), seconds=self._settings.watch.interval, next_run_time=_now(), id="poll")
         every(self._survive(self.prove_guards), hours=1, next_run_time=_now(), id="prove guards")
         every(self._survive(self.forget), hours=24, next_run_time=_now() + timedelta(minutes=5), id="forget")
+        scheduler.add_job(self._survive(self.take_up_opinions), misfire_grace_time=None, id="take up opinions")
         self._schedule_digest(scheduler)
         scheduler.start()
         try:
@@ -294,6 +296,10 @@ class Service:
             for tick in self._ticks:
                 tick.cancel()
             await asyncio.gather(*self._ticks, return_exceptions=True)
+
+    async def take_up_opinions(self) -> None:
+        """Once, after the start: what the last stop cut off."""
+        await take_up_opinions(self._doors)
 
     def _schedule_digest(self, scheduler: AsyncIOScheduler) -> None:
         """Tell once a day what waits, where that is wanted."""

@@ -20,12 +20,13 @@ from gitops_bot.journeys.link_account import link_account
 from gitops_bot.journeys.look_on_request import NotLookedYetError, look_on_request
 from gitops_bot.journeys.ports import Doors
 from gitops_bot.journeys.tell_pull_request import tell_newest_report
+from gitops_bot.journeys.vote_on_opinion import vote_on_opinion
 from gitops_bot.journeys.whisper import whisper, whisper_once
 from gitops_bot.journeys.who_is import github_login_of
 from gitops_bot.journeys.write_down import write_down
 from gitops_bot.models.chat import Click
 from gitops_bot.models.records import StoredClick, StoredReport
-from gitops_bot.rules.decisions import ON_A_REPORT, Action, Person
+from gitops_bot.rules.decisions import ON_A_REPORT, ON_AN_OPINION, Action, Person
 
 log = telemetry.logger(__name__)
 
@@ -121,10 +122,17 @@ async def _carry_out(doors: Doors, stored: StoredClick) -> str:
         return await _too_late(doors, stored)
     if click.action in _WITHOUT_REPORT:
         return await _WITHOUT_REPORT[click.action](doors, click)
+    return await _about_report(doors, stored)
+
+
+async def _about_report(doors: Doors, stored: StoredClick) -> str:
+    click = stored.click
     report = await doors.store.report(click.value.partition(" ")[0])
-    if report is None or click.action not in ON_A_REPORT:
+    if report is None or click.action not in ON_A_REPORT | ON_AN_OPINION:
         await whisper(doors, click, "This button belongs to a report that is not kept any more. Nothing was done.")
         return "refused: unknown report"
+    if click.action in ON_AN_OPINION:
+        return await vote_on_opinion(doors, stored, report)
     action, key = Action(click.action), report.report.pull_request.key
     if needs_dialog(click, action, report):
         return await ask_in_dialog(doors, click, action, report)

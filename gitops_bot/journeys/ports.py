@@ -315,6 +315,10 @@ class Chat(Protocol):
         """Put a file into the thread of a message; returns Slack's file id."""
         ...
 
+    async def remove_file(self, posted: PostedMessage, name: str) -> bool:
+        """Take a file of ours out of the thread of a message; False when none of this name stands there."""
+        ...
+
     async def whisper(self, channel: str, user: str, text: str) -> None:
         """Tell one person something that only they see. Not guaranteed by Slack."""
         ...

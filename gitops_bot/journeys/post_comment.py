@@ -1,10 +1,15 @@
 """Show the report on the pull request itself: one comment, written once and edited ever after."""
 
+import hashlib
+import json
+
 from gitops_bot.journeys.keys import comment_marker
 from gitops_bot.journeys.ports import Doors
+from gitops_bot.models.opinions import Opinion
 from gitops_bot.models.pull_requests import PullRequest
 from gitops_bot.models.records import Effect, EffectState, StoredReport
 from gitops_bot.views import github_comment
+from gitops_bot.views.opinions import opinion_json
 
 
 async def comment_effect(doors: Doors, pull: PullRequest) -> Effect | None:
@@ -16,20 +21,40 @@ def _target(doors: Doors, pull: PullRequest) -> str:
     return f"{doors.identity}|{pull.key}"
 
 
+async def says_newest(doors: Doors, known: Effect | None, stored: StoredReport) -> bool:
+    """Whether the comment is known to say what this report says, and what a model says of it by now."""
+    if known is None or known.state is not EffectState.DONE:
+        return False
+    return known.digest == _digest(stored, await _opinion(doors, stored))
+
+
 async def post_comment(doors: Doors, stored: StoredReport) -> str:
     """Write the comment, or edit the one that is there; give its address."""
     pull = stored.report.pull_request
     marker = comment_marker(doors)
-    body = github_comment.comment(stored.report, marker=marker)
-    target = _target(doors, pull)
-    await doors.store.save_effect(Effect("comment", target, stored.report.digest, EffectState.BEGUN), doors.clock())
+    opinion = await _opinion(doors, stored)
+    body = github_comment.comment(stored.report, marker=marker, opinion=opinion)
+    target, digest = _target(doors, pull), _digest(stored, opinion)
+    await doors.store.save_effect(Effect("comment", target, digest, EffectState.BEGUN), doors.clock())
     ours = await doors.github.find_comment(pull.repository, pull.number, marker)
     if ours is None:
         ours = await doors.github.create_comment(pull.repository, pull.number, body)
     elif ours.body != body:
         ours = await doors.github.edit_comment(pull.repository, ours.comment_id, body)
     remote = {"id": str(ours.comment_id), "url": ours.html_url}
-    await doors.store.save_effect(
-        Effect("comment", target, stored.report.digest, EffectState.DONE, remote), doors.clock()
-    )
+    await doors.store.save_effect(Effect("comment", target, digest, EffectState.DONE, remote), doors.clock())
     return ours.html_url
+
+
+async def _opinion(doors: Doors, stored: StoredReport) -> Opinion | None:
+    if doors.advice is None:
+        return None
+    return await doors.store.opinions.of(stored.report.pull_request.key, stored.report.digest)
+
+
+def _digest(stored: StoredReport, opinion: Opinion | None) -> str:
+    """Digest of what the comment says; without an opinion it is the report's own."""
+    if opinion is None or opinion.answer is None:
+        return stored.report.digest
+    said = json.dumps(opinion_json(opinion), sort_keys=True)
+    return f"{stored.report.digest} {hashlib.sha256(said.encode()).hexdigest()[:16]}"

@@ -3,8 +3,8 @@
 from gitops_bot import telemetry
 from gitops_bot.errors import GitHubRefused, GitHubRejected
 from gitops_bot.journeys.ports import Doors
-from gitops_bot.journeys.post_comment import comment_effect, post_comment
-from gitops_bot.models.records import EffectState, StoredReport
+from gitops_bot.journeys.post_comment import comment_effect, post_comment, says_newest
+from gitops_bot.models.records import StoredReport
 from gitops_bot.rules.publishing import publishes_by_itself
 
 log = telemetry.logger(__name__)
@@ -21,7 +21,7 @@ async def _publish(doors: Doors, stored: StoredReport) -> None:
     known = await comment_effect(doors, stored.report.pull_request)
     if not publishes_by_itself(stored.report, doors.decision_policy.publishing, has_comment=known is not None):
         return
-    if known is not None and known.state is EffectState.DONE and known.digest == stored.report.digest:
+    if await says_newest(doors, known, stored):
         return
     try:
         await post_comment(doors, stored)

@@ -9,9 +9,10 @@ from functools import partial
 from gitops_bot import telemetry
 from gitops_bot.errors import GitopsBotError, ModelError
 from gitops_bot.journeys.ports import Doors, LanguageModel, Spend
+from gitops_bot.journeys.publish_report import publish_report
 from gitops_bot.journeys.tell_pull_request import has_message, tell_newest_report
 from gitops_bot.models.opinions import Answer, Asking, Opinion, Prompt, ReviewAnswer, SpendLimits, Usage
-from gitops_bot.models.records import StoredReport
+from gitops_bot.models.records import Progress, StoredReport
 from gitops_bot.models.reports import Report
 from gitops_bot.rules.opinions import checked, has_something_to_review, is_due
 from gitops_bot.views.prompt import prompt_of
@@ -91,6 +92,18 @@ def ask_for_opinion(doors: Doors, stored: StoredReport) -> None:
     advice.queue.put(pull.key, partial(review_by_model, doors, pull.key))
 
 
+async def take_up_opinions(doors: Doors) -> None:
+    """Ask for what a stop cut off, and show what it kept from being shown: once, after the start."""
+    if doors.advice is None:
+        return
+    for record in await doors.store.all_open_pull_requests():
+        # What waits to be told is asked about when it is.
+        if record.progress is not Progress.REPORTED or not await has_message(doors, record.pull_request.key):
+            continue
+        if stored := await doors.store.report(record.report_id):
+            ask_for_opinion(doors, stored)
+
+
 async def review_by_model(doors: Doors, key: str) -> None:
     """Review the newest report of a pull request unless that is done, and show it in the message that is there."""
     try:
@@ -107,19 +120,29 @@ async def _review(doors: Doors, key: str) -> None:
     if record is None or stored is None or advice is None or record.pull_request.state != "open":
         return
     kept = await doors.store.opinions.of(key, stored.report.digest)
-    if not is_due(kept):
+    if is_due(kept):
+        opinion = await opinion_on(
+            stored.report,
+            advice.model,
+            doors.store.spend,
+            limits=advice.limits,
+            characters=advice.policy.characters,
+            clock=doors.clock,
+            tries=kept.tries + 1 if kept else 1,
+        )
+        await doors.store.opinions.save(opinion)
+        telemetry.opinions.labels("none" if opinion.answer is None else opinion.answer.judgement.value).inc()
+        log.info("reviewed by a model", pull_request=key, model=opinion.model, problem=opinion.problem)
+    # Also one that is kept: a stop, or a side that did not answer, may have come between.
+    await _show(doors, key)
+
+
+async def _show(doors: Doors, key: str) -> None:
+    """Bring up to date what people read of the report. Doing it again changes nothing."""
+    if not await has_message(doors, key):
         return
-    opinion = await opinion_on(
-        stored.report,
-        advice.model,
-        doors.store.spend,
-        limits=advice.limits,
-        characters=advice.policy.characters,
-        clock=doors.clock,
-        tries=kept.tries + 1 if kept else 1,
-    )
-    await doors.store.opinions.save(opinion)
-    telemetry.opinions.labels("none" if opinion.answer is None else opinion.answer.judgement.value).inc()
-    log.info("reviewed by a model", pull_request=key, model=opinion.model, problem=opinion.problem)
-    if await has_message(doors, key):
-        await tell_newest_report(doors, key)
+    await tell_newest_report(doors, key)
+    record = await doors.store.pull_request(key)
+    newest = await doors.store.report(record.report_id) if record else None
+    if newest is not None:
+        await publish_report(doors, newest)

@@ -35,6 +35,7 @@ async def show_message(
     for file in files:
         try:
             await _upload_once(doors, target, posted, file)
+            await _remove_replaced(doors, target, posted, file)
         except SlackRefused as error:
             # A workspace may forbid files: the message says the most important all the same.
             log.warning("Slack does not take a file", key=message.key, reason=error.reason)
@@ -99,6 +100,16 @@ async def _upload_once(doors: Doors, message_target: str, posted: PostedMessage,
         await doors.store.save_effect(Effect("file", target, digest, EffectState.BEGUN), doors.clock())
         await doors.chat.upload(posted, file)
     await doors.store.save_effect(Effect("file", target, digest, EffectState.DONE), doors.clock())
+
+
+async def _remove_replaced(doors: Doors, message_target: str, posted: PostedMessage, file: ChatFile) -> None:
+    """Take away the file whose place another one took. Only after that: a stop in between leaves both, for now."""
+    target = f"{message_target}|{posted.timestamp}|{file.replaces}"
+    if not file.replaces or await doors.store.effect("file", target) is None:
+        return
+    # One that Slack has not put into the thread yet is taken away the next time.
+    if await doors.chat.remove_file(posted, file.replaces):
+        await doors.store.forget_effect("file", target)
 
 
 def _digest(message: ChatMessage) -> str:

@@ -66,6 +66,7 @@ async def tell_newest_report(doors: Doors, pull_request: str, *, now: PullReques
             called=called(stored.report, doors.channels),
             outcomes=await doors.store.outcomes.of(pull_request),
             opinion=await doors.store.opinions.of(pull_request, stored.report.digest) if doors.advice else None,
+            votes=await doors.store.votes.of(pull_request, stored.report.digest) if doors.advice else None,
         )
         # Who may not be woken now is called at the next look after the quiet hours.
         silent = pull.state != "open" or is_quiet(doors.clock(), stored.report, doors.channels.quiet)

@@ -129,13 +129,7 @@ class SlackDoor:
 
     async def files_in_thread(self, posted: PostedMessage) -> frozenset[str]:
         """Names of the files of ours that stand in the thread of a message."""
-        us = await self.identity()
-        names: set[str] = set()
-        call = partial(self._web.conversations_replies, channel=posted.channel, ts=posted.timestamp, limit=_PAGE)
-        async for message in self._pages("conversations.replies", call):
-            files = message.get("files") or ()
-            names.update(str(file.get("name")) for file in files if file.get("user") == us.user)
-        return frozenset(names)
+        return frozenset([str(file.get("name")) async for _, file in self._files(posted)])
 
     async def upload(self, posted: PostedMessage, file: ChatFile) -> str:
         """Put a file into the thread of a message; returns Slack's file id."""
@@ -153,6 +147,15 @@ class SlackDoor:
             ),
         )
         return str(answer["files"][0]["id"])
+
+    async def remove_file(self, posted: PostedMessage, name: str) -> bool:
+        """Take a file of ours out of the thread of a message; False when none of this name stands there."""
+        found = [(said, str(file["id"])) async for said, file in self._files(posted) if file.get("name") == name]
+        for timestamp, file_id in found:
+            # The message first: a file that is gone has no name by which its message could be found again.
+            await self._call("chat.delete", partial(self._web.chat_delete, channel=posted.channel, ts=timestamp))
+            await self._call("files.delete", partial(self._web.files_delete, file=file_id))
+        return bool(found)
 
     async def whisper(self, channel: str, user: str, text: str) -> None:
         """Tell one person something that only they see; nothing in it is parsed. Not guaranteed by Slack."""
@@ -245,6 +248,15 @@ class SlackDoor:
     def other_sockets(self) -> int:
         """How many sockets Slack counts for this app beside ours: another program of the same app takes clicks."""
         return self._sockets.counted_beside_ours
+
+    async def _files(self, posted: PostedMessage) -> AsyncIterator[tuple[str, Mapping[str, Any]]]:
+        """Give the files of ours in the thread of a message, each with the timestamp of what it stands in."""
+        us = await self.identity()
+        call = partial(self._web.conversations_replies, channel=posted.channel, ts=posted.timestamp, limit=_PAGE)
+        async for message in self._pages("conversations.replies", call):
+            for file in message.get("files") or ():
+                if file.get("user") == us.user:
+                    yield str(message["ts"]), file
 
     async def _scan(self, channel: str, until: str = "") -> dict[str, PostedMessage]:
         """Read the channel's history, newest first, as far back as allowed or until a key is found."""

@@ -242,6 +242,19 @@ async def test_a_file_stands_in_the_thread(world: World) -> None:
     await world.has_files(posted, "all-1a2b.diff")
 
 
+async def test_a_file_is_taken_out_of_its_thread_with_its_message(world: World) -> None:
+    posted = await world.door.post(world.channel, message())
+    await world.door.upload(posted, ChatFile("a.html", "A", b"a", "html"))
+    await world.door.upload(posted, ChatFile("b.html", "B", b"b", "html"))
+    await world.has_files(posted, "a.html", "b.html")
+    assert await world.door.remove_file(posted, "a.html")
+    await world.has_files(posted, "b.html")
+    assert [file.name for file in world.standin.workspace.files.values()] == ["b.html"]
+    # The message itself, and the one with the other file.
+    assert len(world.messages()) == 2
+    assert not await world.door.remove_file(posted, "a.html")
+
+
 async def test_a_file_that_did_not_arrive_is_in_doubt(world: World) -> None:
     posted = await world.door.post(world.channel, message())
     world.standin.faults.add({"method": "files.completeUploadExternal", "kind": "reset", "when": "after"})

@@ -52,6 +52,7 @@ _METHODS: dict[str, tuple[str, tuple[str, ...]]] = {
     "conversations.members": ("ConversationsMembersResponse", ("members", "response_metadata")),
     "conversations.replies": ("ConversationsRepliesResponse", ("messages", "has_more")),
     "files.completeUploadExternal": ("FilesCompleteUploadExternalResponse", ("files",)),
+    "files.delete": ("FilesDeleteResponse", ()),
     "files.getUploadURLExternal": ("FilesGetUploadURLExternalResponse", ("upload_url", "file_id")),
     "files.info": ("FilesInfoResponse", ("file",)),
     "reactions.add": ("ReactionsAddResponse", ()),

@@ -37,6 +37,7 @@ class FileMethods:
         return {
             "files.getUploadURLExternal": Method(self.get_upload_url, 100, "files:write"),
             "files.completeUploadExternal": Method(self.complete, 100, "files:write"),
+            "files.delete": Method(self.delete, 50, "files:write"),
             "files.info": Method(self.info, 100, "files:read"),
         }
 
@@ -108,6 +109,17 @@ class FileMethods:
             self._sharing.add(task)
             task.add_done_callback(self._sharing.discard)
         return {"files": [file.as_json() for file in files]}
+
+    def delete(self, arguments: Arguments) -> dict[str, Any]:
+        """Delete a file of the app's own; messages that show it say so."""
+        file = self._workspace.files.get(arguments.text("file"))
+        if file is None or not file.completed:
+            raise SlackRefusal("file_not_found")
+        if file.user != self._workspace.bot_user:
+            raise SlackRefusal("cant_delete_file")
+        del self._workspace.files[file.id]
+        self._workspace.changed()
+        return {}
 
     def info(self, arguments: Arguments) -> dict[str, Any]:
         """Give one file."""
