@@ -21,11 +21,13 @@ GET, POST settings   in what servers differ: ``json_schema`` and ``json_object``
 ===================  =========================================================================
 
 In Python, ``model.script.add(Answer(...))`` does the same, and ``model.script.model = function`` is a
-whole model: it sees each request and gives an Answer, or None. Every kind of wrong answer is a
-field of Answer: errors, Retry-After, refusals, truncation, broken connections, any text at all.
+whole model: it sees each request and gives an Answer, or None (``plausible`` is one, for the demo). Every
+kind of wrong answer is a field of Answer: errors, Retry-After, refusals, truncation, broken connections,
+any text at all.
 """
 
+from gitops_bot.sandbox.llm.reviewer import plausible
 from gitops_bot.sandbox.llm.script import Answer
 from gitops_bot.sandbox.llm.standin import LanguageModelStandIn
 
-__all__ = ["Answer", "LanguageModelStandIn"]
+__all__ = ["Answer", "LanguageModelStandIn", "plausible"]
