@@ -9,6 +9,7 @@ from gitops_bot.config.language_model import (
     LanguageModelEndpointSettings,
     LanguageModelLimitSettings,
     LanguageModelLimitsSettings,
+    LanguageModelOverrideSettings,
     LanguageModelPriceSettings,
     LanguageModelSettings,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "LanguageModelEndpointSettings",
     "LanguageModelLimitSettings",
     "LanguageModelLimitsSettings",
+    "LanguageModelOverrideSettings",
     "LanguageModelPriceSettings",
     "LanguageModelSettings",
     "LogSettings",

@@ -31,11 +31,11 @@ def read_secret(name: str, value: SecretStr | None, file: Path | None) -> str:
     return value.get_secret_value()
 
 
-def _off(value: Any) -> Any:
+def read_off(value: Any) -> Any:
     """Read YAML's bare ``off``, which is false, as the word that was written."""
     return "off" if value is False else value
 
 
 Patterns = tuple[str, ...]
 SeverityName = Literal["info", "warning", "critical"]
-SeverityOrOff = Annotated[Literal["info", "warning", "critical", "off"], BeforeValidator(_off)]
+SeverityOrOff = Annotated[Literal["info", "warning", "critical", "off"], BeforeValidator(read_off)]

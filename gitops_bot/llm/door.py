@@ -9,8 +9,9 @@ from gitops_bot import telemetry
 from gitops_bot.config import LanguageModelSettings, NetworkSettings
 from gitops_bot.errors import ModelError, ModelUnavailable
 from gitops_bot.llm.answers import BrokenAnswer, read_answer
-from gitops_bot.llm.endpoint import Endpoint, Message
+from gitops_bot.llm.endpoint import Endpoint, Formats, Message
 from gitops_bot.llm.instructions import instructions
+from gitops_bot.llm.ways import settings_for
 from gitops_bot.models.opinions import Answer, Asking, Prompt, Purse, Said, Usage
 
 log = telemetry.logger(__name__)
@@ -39,31 +40,52 @@ class LanguageModelDoor:
 
     def __init__(self, settings: LanguageModelSettings, network: NetworkSettings) -> None:
         self._settings = settings
-        self._endpoints = [Endpoint(one, settings, network) for one in settings.endpoints]
+        self._network = network
+        self._formats: Formats = {}
+        # Those that were asked already, by the settings that they were made of.
+        self._endpoints: list[tuple[LanguageModelSettings, tuple[Endpoint, ...]]] = []
+        # What is wrong with certificates is told at the start, and not at the first question.
+        self._endpoints_for(settings.model_copy(update={"overrides": ()}))
 
     async def close(self) -> None:
         """Close all connections."""
-        for endpoint in self._endpoints:
-            await endpoint.close()
+        for _, endpoints in self._endpoints:
+            for endpoint in endpoints:
+                await endpoint.close()
 
-    def instructions(self, asking: Asking) -> str:
-        """Give what the model is told to do, as it is sent before every prompt."""
-        return instructions(asking, self._settings.language, self._settings.prompts_folder)
+    def instructions(self, asking: Asking, repository: str = "") -> str:
+        """Give what the model is told to do, as it is sent before every prompt about this owner/name."""
+        settings = settings_for(self._settings, asking, repository)
+        return instructions(asking, settings.language, settings.prompts_folder)
+
+    def characters(self, asking: Asking, repository: str = "") -> int:
+        """Give how much of a report is sent at most when it is asked so about this owner/name."""
+        return settings_for(self._settings, asking, repository).prompt_characters
+
+    def _endpoints_for(self, settings: LanguageModelSettings) -> tuple[Endpoint, ...]:
+        for known, endpoints in self._endpoints:
+            if known == settings:
+                return endpoints
+        made = tuple(Endpoint(one, settings, self._network, self._formats) for one in settings.endpoints)
+        self._endpoints.append((settings, made))
+        return made
 
     async def ask(self, prompt: Prompt, purse: Purse) -> Said:
-        """Ask, within ``llm.deadline``. ModelError: there is no answer, and why, in the provider's own words.
+        """Ask, within ``deadline``. ModelError: there is no answer, and why, in the provider's own words.
 
         A provider that cannot be reached or refuses the call is followed by the next one; one that answers
         with something that cannot be used is not.
         """
-        if not self._endpoints:
+        settings = settings_for(self._settings, prompt.asking, prompt.repository)
+        endpoints = self._endpoints_for(settings)
+        if not endpoints:
             raise ModelError("No language model is set up: llm.endpoints is empty.")
         loop, started = asyncio.get_running_loop(), time.monotonic()
-        over = loop.time() + self._settings.deadline
+        over = loop.time() + settings.deadline
         till = _Till(purse)
         problems: list[str] = []
-        for place, endpoint in enumerate(self._endpoints):
-            until = loop.time() + (over - loop.time()) / (len(self._endpoints) - place)
+        for place, endpoint in enumerate(endpoints):
+            until = loop.time() + (over - loop.time()) / (len(endpoints) - place)
             try:
                 with telemetry.model_seconds.time():
                     answer = await self._answer(endpoint, prompt, till, until)
@@ -75,7 +97,7 @@ class LanguageModelDoor:
         raise ModelUnavailable(" Then: ".join(problems))
 
     async def _answer(self, endpoint: Endpoint, prompt: Prompt, purse: Purse, until: float) -> Answer:
-        system = self.instructions(prompt.asking)
+        system = self.instructions(prompt.asking, prompt.repository)
         said: Sequence[Message] = ({"role": "user", "content": prompt.text},)
         reply = await endpoint.complete(prompt.asking, system, said, purse, until)
         try:

@@ -94,17 +94,26 @@ class _FormatRefused(Exception):
     """The server does not know this format."""
 
 
+# Which format the server takes, by address and model: every way of asking there learns it.
+Formats = dict[tuple[str, str], Format]
+
+
 class Endpoint:
-    """A provider as the settings name it. It remembers which format the server takes."""
+    """A provider as the settings name it, for one way of asking. ``formats`` are those known to work."""
 
     def __init__(
-        self, settings: LanguageModelEndpointSettings, common: LanguageModelSettings, network: NetworkSettings
+        self,
+        settings: LanguageModelEndpointSettings,
+        common: LanguageModelSettings,
+        network: NetworkSettings,
+        formats: Formats,
     ) -> None:
         self._settings = settings
         self._common = common
         self._preset = preset_of(settings)
-        self._form = Format.JSON_SCHEMA
+        self._formats = formats
         self._key = ""
+        self._secret_headers: Mapping[str, str] = {}
         address = settings.address
         self.name = f"{settings.model} at {urlsplit(address).hostname}"
         self._client = openai.AsyncOpenAI(
@@ -112,13 +121,6 @@ class Endpoint:
             api_key="none",
             max_retries=0,
             timeout=common.timeout,
-            default_headers={
-                "User-Agent": f"gitops-bot/{gitops_bot.__version__}",
-                # An answer is bounded by what is read; nothing may grow behind that.
-                "Accept-Encoding": "identity",
-                **dict(self._preset.headers),
-                **settings.headers,
-            },
             http_client=openai.DefaultAsyncHttpxClient(
                 proxy=network.proxy_for(address),
                 verify=network.certificates(),
@@ -128,9 +130,16 @@ class Endpoint:
                 event_hooks={"response": [self._bounded]},
             ),
         )
-        # The client takes these from the environment otherwise.
+        # The client takes these from the environment otherwise ($OPENAI_ORG_ID, $OPENAI_PROJECT_ID, …).
         self._client.organization = settings.organisation or None
         self._client.project = None
+        self._client._custom_headers = {  # noqa: SLF001 # given to it they are mixed with $OPENAI_CUSTOM_HEADERS
+            "User-Agent": f"gitops-bot/{gitops_bot.__version__}",
+            # An answer is bounded by what is read; nothing may grow behind that.
+            "Accept-Encoding": "identity",
+            **dict(self._preset.headers),
+            **settings.headers,
+        }
 
     @property
     def model(self) -> str:
@@ -144,6 +153,14 @@ class Endpoint:
     def not_json(self) -> None:
         """Go one step down: the server took the format, and gave something else."""
         self._form = self._form.lower or self._form
+
+    @property
+    def _form(self) -> Format:
+        return self._formats.get((self._settings.address, self.model), Format.JSON_SCHEMA)
+
+    @_form.setter
+    def _form(self, form: Format) -> None:
+        self._formats[self._settings.address, self.model] = form
 
     async def complete(
         self, asking: Asking, system: str, conversation: Sequence[Message], purse: Purse, until: float
@@ -190,6 +207,7 @@ class Endpoint:
         size = sum(len(message["content"].encode()) for message in messages)
         expected = self._priced(size // _TOKEN + 1, self._common.answer_tokens)
         self._key = self._settings.read_api_key(needed=self._preset.needs_key)
+        self._secret_headers = self._settings.read_secret_headers()
         number = await purse.reserve(self.model, expected)
         # What is not known to be free is taken to be as dear as it can be. A kill leaves it reserved.
         used = expected
@@ -236,6 +254,7 @@ class Endpoint:
         if self._settings.effort:
             request["reasoning_effort"] = self._settings.effort
         headers = {self._preset.key_header: self._key} if self._preset.key_header and self._key else {}
+        headers |= self._secret_headers
         completions = self._client.chat.completions.with_streaming_response
         async with completions.create(**request, extra_headers=headers) as answer:
             body = bytearray()
@@ -293,7 +312,9 @@ class Endpoint:
         return line if len(line) <= _WORDS else f"{line[: _WORDS - 1]}…"
 
     def _hidden(self, words: str) -> str:
-        return telemetry.without_tokens(words.replace(self._key, "«hidden»") if self._key else words)
+        for secret in filter(None, (self._key, *self._secret_headers.values())):
+            words = words.replace(secret, "«hidden»")
+        return telemetry.without_tokens(words)
 
 
 def _known(status: int) -> bool:

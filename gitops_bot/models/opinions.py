@@ -118,6 +118,8 @@ class Prompt:
     known: Mapping[str, frozenset[str]]
     # What is not in it, in words of ours; empty: everything of the report is.
     missing: tuple[str, ...] = ()
+    # owner/name of what it is about: settings may differ by it. "": of none.
+    repository: str = ""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from gitops_bot.rules.cleaning import clean, clean_line
 from gitops_bot.rules.opinions import fields_of_body
 from gitops_bot.telemetry import without_tokens
 from gitops_bot.views.lines import indented, object_lines, own_changes
-from gitops_bot.views.risks import risk_groups, risk_lines
+from gitops_bot.views.risks import is_told_above, risk_groups, risk_lines
 from gitops_bot.views.summary import Group, findings_of, groups, headline, plain_remarks, row_sentence, tally, tally_row
 from gitops_bot.views.text import and_more, fence, short_commit, shorten
 from gitops_bot.views.words import ROW_STATES, SEVERITIES, plural, verdict_words
@@ -68,7 +68,8 @@ def prompt_of(report: Report, asking: Asking = Asking.REVIEW, *, characters: int
     if not report.complete_without_a_person:
         sheet.missing.append("what the program could not render, read or look at")
     parts = [*sheet.parts, *([f"Not in here: {'; '.join(sheet.missing)}."] if sheet.missing else [])]
-    return Prompt(asking, "\n\n".join(parts), known, tuple(sheet.missing))
+    repository = str(report.pull_request.repository)
+    return Prompt(asking, "\n\n".join(parts), known, tuple(sheet.missing), repository)
 
 
 def shown_prompt(instructions: str, prompt: Prompt) -> str:
@@ -97,7 +98,7 @@ def _add_intent(sheet: _Sheet, pull: PullRequest, room: int) -> None:
 
 def _add_findings(sheet: _Sheet, report: Report, room: int) -> None:
     risks = risk_lines(risk_groups(report), most=1_000, width=_LINE, places=_PLACES)
-    told = [one for cluster in report.clusters for one in findings_of(cluster) if not one.risk]
+    told = [one for cluster in report.clusters for one in findings_of(cluster) if not is_told_above(one)]
     lines = [*risks, *dict.fromkeys(line for finding in told for line in _finding(finding))]
     text = "\n".join(lines)
     if len(text) > room:

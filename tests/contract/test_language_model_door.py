@@ -300,13 +300,89 @@ async def _reviewed(door: LanguageModelDoor, model: LanguageModelStandIn) -> Non
 async def test_nothing_of_the_environment_goes_along(
     model: LanguageModelStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-somebody-elses-key")
-    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
-    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name, value in {
+        "OPENAI_API_KEY": "sk-somebody-elses-key",
+        "OPENAI_ADMIN_KEY": "sk-somebody-elses-admin-key",
+        "OPENAI_BASE_URL": "http://127.0.0.1:9/v1",
+        "OPENAI_ORG_ID": "org-of-somebody-else",
+        "OPENAI_PROJECT_ID": "project-of-somebody-else",
+        "OPENAI_CUSTOM_HEADERS": "X-Stray: stray-secret\nAuthorization: Bearer stray-secret",
+        "HTTP_PROXY": "http://127.0.0.1:9",
+        "http_proxy": "http://127.0.0.1:9",
+        "ALL_PROXY": "http://127.0.0.1:9",
+    }.items():
+        monkeypatch.setenv(name, value)
     async with opened(model.base_url, tmp_path=tmp_path) as door:
         await _reviewed(door, model)
     assert model.calls[-1]["key"] == KEY
+    sent = {name.lower(): value for name, value in model.calls[-1]["headers"].items()}
+    assert not {"openai-organization", "openai-project", "x-stray"} & set(sent), sent
+    assert "somebody" not in str(sent)
+    assert "stray" not in str(sent)
+
+
+async def test_headers_of_the_settings_are_sent_and_secret_ones_are_hidden(
+    model: LanguageModelStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gateway").write_text("gateway-key-0001\n", encoding="utf-8")
+    monkeypatch.setenv("OUR_TEAM_KEY", "team-key-0001")
+    endpoint = {
+        "organisation": "org-ours",
+        "headers": {"X-Plain": "seen"},
+        "header_files": {"X-Gateway": tmp_path / "gateway"},
+        "header_variables": {"X-Team": "OUR_TEAM_KEY"},
+    }
+    async with opened(model.base_url, tmp_path=tmp_path, endpoint=endpoint) as door:
+        await _reviewed(door, model)
+        sent = {name.lower(): value for name, value in model.calls[-1]["headers"].items()}
+        assert sent["openai-organization"] == "org-ours"
+        assert [sent[name] for name in ("x-plain", "x-gateway", "x-team")] == [
+            "seen",
+            "gateway-key-0001",
+            "team-key-0001",
+        ]
+        model.script.add(Answer(status=403, message="No gateway-key-0001 and team-key-0001 here."))
+        with pytest.raises(ModelError) as caught:
+            await door.ask(REVIEW, Purse())
+    assert "No «hidden» and «hidden» here." in str(caught.value)
+
+
+async def test_ways_of_asking_and_repositories_have_endpoints_limits_and_words_of_their_own(
+    model: LanguageModelStandIn, tmp_path: Path
+) -> None:
+    other = LanguageModelStandIn(tmp_path / "other")
+    await other.start()
+    other.settings["json_schema"] = "refuse_400"
+    overrides: list[dict[str, Any]] = [
+        {"asks": ["gate"], "language": "French", "temperature": 0, "effort": "low", "answer_tokens": 500},
+        {"repositories": ["acme/shop"], "endpoints": [{"base_url": other.base_url, "model": "large"}]},
+        {"asks": ["audit"], "prompt_characters": 5000},
+    ]
+    score = Answer(text='{"score": 7, "reasons": []}', times=0)
+    model.script.add(score)
+    other.script.add(score)
+    try:
+        async with opened(model.base_url, tmp_path=tmp_path, overrides=overrides) as door:
+            said = await door.ask(Prompt(Asking.GATE, "As JSON.", {}, repository="acme/fleet"), Purse())
+            assert said.model == "model-0"
+            body = model.calls[-1]["body"]
+            assert (body["temperature"], body["reasoning_effort"], body["max_tokens"]) == (0, "low", 500)
+            assert "Answer in French." in body["messages"][0]["content"]
+            said = await door.ask(Prompt(Asking.GATE, "As JSON.", {}, repository="acme/shop"), Purse())
+            assert said.model == "large"
+            assert "temperature" not in other.calls[-1]["body"]
+            # What the server takes is learned once, and not for each way of asking.
+            tried = len(other.calls)
+            other.script.clear()
+            other.script.add(Answer(text=json.dumps(GOOD)))
+            await door.ask(Prompt(Asking.REVIEW, "As JSON.", {}, repository="acme/shop"), Purse())
+            assert len(other.calls) == tried + 1 > 2
+            assert door.characters(Asking.AUDIT, "acme/shop") == 5000
+            assert door.characters(Asking.REVIEW, "acme/shop") == 60_000
+            assert "in French" in door.instructions(Asking.GATE, "acme/shop")
+            assert "in English" in door.instructions(Asking.REVIEW, "acme/shop")
+    finally:
+        await other.stop()
 
 
 async def test_prompts_of_ones_own(model: LanguageModelStandIn, tmp_path: Path) -> None:

@@ -85,6 +85,7 @@ class LanguageModelStandIn:
     async def _complete(self, request: web.Request) -> web.StreamResponse:
         call: dict[str, Any] = {"at": time.time(), "status": 200, "prompt_tokens": 0, "completion_tokens": 0}
         try:
+            call["headers"] = dict(request.headers)
             call["key"] = self._key(request)
             call["body"] = body = await _read(request)
             prompt = prompt_of(body["messages"])
@@ -108,7 +109,8 @@ class LanguageModelStandIn:
         finally:
             self.calls.append(call)
             with self._file.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({name: value for name, value in call.items() if name != "key"}) + "\n")
+                kept = {name: value for name, value in call.items() if name not in {"key", "headers"}}
+                file.write(json.dumps(kept) + "\n")
 
     def _key(self, request: web.Request) -> str:
         """Give the key. None is never right."""
