@@ -10,9 +10,10 @@ from gitops_bot.errors import ClusterError, GitError, GitHubError, RunnerError, 
 from gitops_bot.journeys.applied_trees import applied_commit
 from gitops_bot.journeys.ports import Cluster, Doors
 from gitops_bot.journeys.tell_pull_request import tell_newest_report
+from gitops_bot.models.claims import Claimant
 from gitops_bot.models.kustomizations import ClusterSnapshot, Kustomization
 from gitops_bot.models.outcomes import Outcome, OutcomeState
-from gitops_bot.models.pull_requests import PullRequest
+from gitops_bot.models.pull_requests import PullRequest, Repository
 from gitops_bot.models.records import PullRequestRecord
 from gitops_bot.models.reports import KustomizationReport, Report, RowState
 from gitops_bot.rules.affected import Surroundings, fed_by
@@ -25,10 +26,27 @@ log = telemetry.logger(__name__)
 _FAILURES = (ClusterError, RunnerError, SettingsError, GitError, GitHubError)
 
 
+class _Branches:
+    """The branches that merges went into, fetched once in a tick."""
+
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+        self._fetched: set[tuple[Repository, str]] = set()
+
+    async def fetch(self, pull: PullRequest) -> None:
+        """Make sure that all commits of the branch are there."""
+        repository, base = pull.repository, pull.base_ref
+        if (repository, base) not in self._fetched:
+            tip = await self._doors.github.branch_tip(repository, base)
+            await self._doors.git.fetch(repository, {f"refs/heads/{base}": tip})
+            self._fetched.add((repository, base))
+
+
 @dataclass(frozen=True)
 class _Merge:
     """One merged pull request that is followed, with what was said about it."""
 
+    branches: _Branches
     record: PullRequestRecord
     report: Report
     outcomes: tuple[Outcome, ...]
@@ -72,13 +90,13 @@ async def follow_merges(doors: Doors) -> None:
     waiting = await doors.store.outcomes.waiting()
     if not waiting:
         return
-    snapshots = await _snapshots(doors)
+    snapshots, branches = await _snapshots(doors), _Branches(doors)
     for key in dict.fromkeys(outcome.pull_request for outcome in waiting):
         record = await doors.store.pull_request(key)
         stored = await doors.store.report(record.report_id) if record is not None else None
         if record is None or stored is None:
             continue
-        merge = _Merge(record, stored.report, tuple(one for one in waiting if one.pull_request == key))
+        merge = _Merge(branches, record, stored.report, tuple(one for one in waiting if one.pull_request == key))
         if await _follow(doors, merge, snapshots):
             await tell_newest_report(doors, key)
 
@@ -137,10 +155,8 @@ async def _holds(doors: Doors, merge: _Merge, commit: str) -> bool:
         return False
     if commit == merged:
         return True
-    repository, base = merge.pull.repository, merge.pull.base_ref
-    tip = await doors.github.branch_tip(repository, base)
-    await doors.git.fetch(repository, {f"refs/heads/{base}": tip})
-    return await doors.git.is_ancestor(repository, merged, commit)
+    await merge.branches.fetch(merge.pull)
+    return await doors.git.is_ancestor(merge.pull.repository, merged, commit)
 
 
 async def _compare(
@@ -161,16 +177,15 @@ async def _compare(
         log.warning("what was applied is not compared: the guard is not proved", cluster=cluster.name)
         return done
     commit = applied_commit(known)
-    await doors.git.fetch(
-        pull.repository, {f"refs/heads/{pull.base_ref}": await doors.github.branch_tip(pull.repository, pull.base_ref)}
-    )
+    await merge.branches.fetch(pull)
     tree = await doors.git.tree(pull.repository, commit)
     fed = fed_by(snapshot, pull.repository, pull.base_ref, github_url=doors.github_url, artifacts=doors.artifacts)
     if known.source not in fed.sources:
         # It takes its files from elsewhere by now: there is nothing to compare with.
         return done
     surroundings = await asyncio.to_thread(Surroundings, fed, tree, None, frozenset())
-    async with doors.flux.session(await cluster.diff_credentials(), surroundings.trees) as cage:
+    claimant = Claimant(pull.key, pull.author)
+    async with doors.flux.session(await cluster.diff_credentials(), surroundings.trees, claimant=claimant) as cage:
         diff = await cage.diff(known, surroundings.tree_of("base", known.source))
     if not diff.usable:
         log.info("could not compare what was applied", kustomization=str(known.id), reason=diff.message)
