@@ -19,6 +19,8 @@ from gitops_bot.models.opinions import (
     ReviewAnswer,
     SpendLimits,
     Usage,
+    Vote,
+    Votes,
 )
 from gitops_bot.models.reports import Severity
 from gitops_bot.store import Store, open_store
@@ -155,3 +157,36 @@ async def test_an_opinion_comes_back_for_its_report_only(store: Store) -> None:
     assert (await store.opinions.of(PULL, "d2")) == replace(failed, tries=3)
     await store.opinions.forget_before(NOW + timedelta(seconds=1))
     assert await store.opinions.of(PULL, "d1") is None
+
+
+def vote(user: str, *, useful: bool, seconds: int = 0, digest: str = "d") -> Vote:
+    return Vote(PULL, digest, user, useful=useful, at=NOW + timedelta(seconds=seconds))
+
+
+async def test_each_person_has_one_answer_and_the_newest_counts_in_whatever_order_they_come(store: Store) -> None:
+    await store.votes.save(vote("U1", useful=True, seconds=2))
+    await store.votes.save(vote("U1", useful=False, seconds=1))
+    await store.votes.save(vote("U2", useful=False))
+    await store.votes.save(vote("U2", useful=True, seconds=1))
+    await store.votes.save(vote("U3", useful=False))
+    await store.votes.save(vote("U1", useful=True, digest="other"))
+    assert await store.votes.of(PULL, "d") == Votes(2, 1)
+    assert await store.votes.of(PULL, "nobody said") == Votes()
+    assert await store.votes.all() == {(PULL, "d"): Votes(2, 1), (PULL, "other"): Votes(1, 0)}
+
+
+async def test_answers_of_one_person_at_the_same_moment_are_one(store: Store) -> None:
+    await asyncio.gather(*(store.votes.save(vote("U1", useful=bool(number % 2))) for number in range(10)))
+    found = await store.votes.of(PULL, "d")
+    assert found.useful + found.not_useful == 1
+
+
+async def test_answers_go_with_their_opinion_and_not_before(store: Store) -> None:
+    for digest, day in (("old", 1), ("new", 3)):
+        await store.opinions.save(Opinion(PULL, digest, NOW + timedelta(days=day), problem="none"))
+        # Somebody may press long after, or before a newer try.
+        await store.votes.save(vote("U1", useful=True, digest=digest))
+    assert [one.digest for one in await store.opinions.since(NOW)] == ["old", "new"]
+    assert [one.digest for one in await store.opinions.since(NOW + timedelta(days=2))] == ["new"]
+    await store.opinions.forget_before(NOW + timedelta(days=2))
+    assert await store.votes.all() == {(PULL, "new"): Votes(1, 0)}
