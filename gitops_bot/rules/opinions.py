@@ -54,7 +54,7 @@ def about_what_was_shown(
     answer: ReviewAnswer, known: Mapping[str, Collection[str]]
 ) -> tuple[tuple[OpinionFinding, ...], int]:
     """Give the findings about objects and fields that were in the prompt, the gravest first; and count the others."""
-    kept = [one for one in answer.findings if one.object in known and _is_known(one.field, known[one.object])]
+    kept = [one for one in answer.findings if one.object in known and is_about(one.field, known[one.object])]
     kept.sort(key=lambda one: SEVERITIES_BY_WEIGHT.index(one.severity))
     return tuple(kept), len(answer.findings) - len(kept)
 
@@ -81,7 +81,7 @@ def has_no_objection(opinion: Opinion) -> bool:
     )
 
 
-def _is_known(field: str, fields: Collection[str]) -> bool:
+def is_about(field: str, fields: Collection[str]) -> bool:
     """Whether a path is one of the fields, leads to one, or lies within one; "" is the object itself."""
     path = _steps(field)
     if not path:
