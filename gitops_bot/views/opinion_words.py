@@ -3,13 +3,16 @@
 import re
 
 from gitops_bot.models.opinions import Judgement, Opinion, OpinionFinding, Usage, Votes
-from gitops_bot.models.reports import SEVERITIES_BY_WEIGHT
+from gitops_bot.models.reports import SEVERITIES_BY_WEIGHT, Severity
 from gitops_bot.rules.opinions import has_no_objection
 from gitops_bot.views.text import shorten_line
 from gitops_bot.views.words import SEVERITIES, join, plural
 
 SIGN = "🤖"
 _SENTENCES = 2
+# No answer of a model is longer.
+_WHOLE = 1_000_000
+_CRITICAL = SEVERITIES[Severity.CRITICAL].words
 _SUMMARY = 500
 _WORDS = {
     Judgement.COMMENT: "worth a look",
@@ -35,18 +38,19 @@ def two_sentences(said: str) -> str:
     return shorten_line(" ".join(sentences[:_SENTENCES]), _SUMMARY)
 
 
-def finding_line(finding: OpinionFinding) -> str:
-    """Give a finding as one line of foreign text, not cleaned yet."""
+def finding_lines(finding: OpinionFinding, limit: int = _WHOLE) -> list[str]:
+    """Give a finding as lines of foreign text, cleaned: where and what, then what the model suggests."""
     where = f"{finding.object} {finding.field}".strip()
-    then = f" → {finding.suggestion}" if finding.suggestion else ""
-    return f"{SEVERITIES[finding.severity].sign} {where}: {finding.message}{then}"
+    said = [f"{SEVERITIES[finding.severity].sign} {where}: {finding.message}"]
+    said += [f"   → {finding.suggestion}"] if finding.suggestion else []
+    return [shorten_line(line, limit) for line in said]
 
 
 def counted_findings(opinion: Opinion) -> str:
-    """Count its findings by severity: "1 critical, 2 warning"; "" for none."""
+    """Count its findings by severity: "1 critical and 2 warnings"; "" for none."""
     severities = [one.severity for one in opinion.answer.findings] if opinion.answer else []
     counts = [(severities.count(severity), SEVERITIES[severity].words) for severity in SEVERITIES_BY_WEIGHT]
-    return join([f"{number:,} {words}" for number, words in counts if number])
+    return join([plural(number, words, words if words == _CRITICAL else "") for number, words in counts if number])
 
 
 def worth_words(opinion: Opinion, model: str) -> list[str]:

@@ -3,6 +3,8 @@
 It never stands among what our own rules found, and no sign or verdict of a report is made of it.
 """
 
+import textwrap
+from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -17,7 +19,7 @@ from gitops_bot.views.opinion_words import (
     SIGN,
     cost_words,
     counted_findings,
-    finding_line,
+    finding_lines,
     title_words,
     two_sentences,
     votes_words,
@@ -33,6 +35,7 @@ _FINDING = 320
 # In a comment, whose reader has asked for it with a click.
 _COMMENT = 6_000
 _COMMENT_LINE = 800
+_COLUMNS = 72
 
 
 def opinion_blocks(opinion: Opinion | None, votes: Votes | None = None, *, report_id: str = "") -> list[Block]:
@@ -45,17 +48,20 @@ def opinion_blocks(opinion: Opinion | None, votes: Votes | None = None, *, repor
     if opinion.answer is None:
         return [block.foreign_context(f"{SIGN} No review by a model: {shorten_line(opinion.problem, _PROBLEM)}")]
     findings = opinion.answer.findings
-    lines = [shorten_line(finding_line(one), _FINDING) for one in findings[:_FINDINGS]]
+    lines = [line for one in findings[:_FINDINGS] for line in finding_lines(one, _FINDING)]
     if rest := findings[_FINDINGS:]:
         lines.append(f"… and {plural(len(rest), 'more finding')}, none of them graver: the file in the thread has all")
     said = [*worth_words(opinion, code_span(opinion.model, "a model")), votes_words(votes)]
     return [
+        block.divider(),
         block.section(f"{SIGN} *{title_words(opinion)}*"),
         block.foreign_section(two_sentences(opinion.answer.summary)),
         # Of its own: a client folds what is long.
         *([block.foreign_section("\n".join(lines))] if lines else []),
         block.context(" · ".join(filter(None, said))),
         *([_vote_row(report_id)] if report_id else []),
+        # Those buttons are about the opinion, what follows about the pull request.
+        block.divider(),
     ]
 
 
@@ -64,10 +70,9 @@ def is_cut(opinion: Opinion | None) -> bool:
     if opinion is None or opinion.answer is None:
         return False
     answer = opinion.answer
-    lines = [clean_line(finding_line(one)) for one in answer.findings]
     return (
-        len(lines) > _FINDINGS
-        or any(shorten_line(line, _FINDING) != line for line in lines)
+        len(answer.findings) > _FINDINGS
+        or any(finding_lines(one, _FINDING) != finding_lines(one) for one in answer.findings)
         or two_sentences(answer.summary) != clean_line(answer.summary.strip())
     )
 
@@ -80,7 +85,7 @@ def opinion_text(opinion: Opinion) -> RenderableType:
     parts: list[RenderableType] = [
         Text(f"{SIGN} {title_words(opinion)}", style="bold"),
         _below(clean_line(opinion.answer.summary)),
-        *(_below(clean_line(finding_line(one))) for one in opinion.answer.findings),
+        *(_below(line) for one in opinion.answer.findings for line in finding_lines(one)),
         Text(" · ".join(worth_words(opinion, clean_line(opinion.model))), style="dim", overflow="fold"),
     ]
     return Group(*parts)
@@ -92,13 +97,13 @@ def opinion_markdown(opinion: Opinion | None) -> str:
         return ""
     counted = counted_findings(opinion)
     title = f"{SIGN} {title_words(opinion)}{f' ({counted})' if counted else ''}"
-    lines = [shorten_line(opinion.answer.summary, _COMMENT_LINE)]
+    lines = [*textwrap.wrap(shorten_line(opinion.answer.summary, _COMMENT_LINE), _COLUMNS), ""]
     for number, one in enumerate(opinion.answer.findings):
-        line = shorten_line(finding_line(one), _COMMENT_LINE)
-        if sum(map(len, lines)) + len(line) > _COMMENT:
+        more = _wrapped(finding_lines(one, _COMMENT_LINE))
+        if sum(map(len, [*lines, *more])) > _COMMENT:
             lines.append(f"… and {plural(len(opinion.answer.findings) - number, 'more finding')}")
             break
-        lines.append(line)
+        lines += more
     worth = " · ".join(worth_words(opinion, code_span(opinion.model, "a model")))
     return "\n\n".join([f"<details><summary>{title}</summary>", fence("\n".join(lines)), f"{worth}.", "</details>"])
 
@@ -156,6 +161,11 @@ def opinion_json(opinion: Opinion | None) -> dict[str, Any] | None:
     }
 
 
+def _wrapped(lines: Iterable[str]) -> list[str]:
+    """Break lines where a fence would make people scroll."""
+    return [part for line in lines for part in textwrap.wrap(line, _COLUMNS, subsequent_indent="   ")]
+
+
 def _vote_row(report_id: str) -> Block:
     return block.actions(
         [
@@ -166,4 +176,5 @@ def _vote_row(report_id: str) -> Block:
 
 
 def _below(said: str) -> RenderableType:
-    return Padding(Text(said, overflow="fold"), (0, 0, 0, 3), expand=False)
+    deeper = 3 if said.startswith(" ") else 0
+    return Padding(Text(said.strip(), overflow="fold"), (0, 0, 0, 3 + deeper), expand=False)

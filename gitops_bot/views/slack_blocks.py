@@ -72,6 +72,11 @@ def foreign_context(text: str) -> Block:
     return {"type": "context", "elements": [_theirs(clean(text))]}
 
 
+def divider() -> Block:
+    """Give a line between what does not belong together."""
+    return {"type": "divider"}
+
+
 def preformatted(text: str) -> Block:
     """Give text in fixed width, in which nothing is parsed. The caller keeps it short."""
     inside = {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": text or "-"}]}

@@ -1,4 +1,4 @@
-"""Make the pictures of docs/report.md anew, from one report, in the places that show it.
+"""Make the pictures of docs/report.md and docs/llm.md anew, from one report, in the places that show it.
 
     .venv/bin/python tests/support/pictures.py
 
@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -20,16 +21,18 @@ import sample_reports as samples
 from browser import PHONE, chromium
 from github_world import REPOSITORY, World
 from playwright.async_api import Browser, Page
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.terminal_theme import SVG_EXPORT_THEME
 from slack_world import bot_client, running_slack
 
 from gitops_bot.models.changes import Origin
 from gitops_bot.models.kustomizations import ObjectReference
+from gitops_bot.models.opinions import Judgement, Opinion, OpinionFinding, ReviewAnswer, Usage, Votes
 from gitops_bot.models.reports import ClusterReport, Hidden, Report, Severity, Verdict
 from gitops_bot.rules.decisions import Action
 from gitops_bot.views.github_comment import comment
 from gitops_bot.views.html_report import html_report
+from gitops_bot.views.opinions import opinion_text
 from gitops_bot.views.slack_message import review_message
 from gitops_bot.views.terminal import terminal_report
 
@@ -67,6 +70,41 @@ def report() -> Report:
     return samples.report(cluster, pull=samples.pull_request(title="Open the shop: three replicas, proxy 3.2"))
 
 
+def opinion() -> Opinion:
+    """Give what a model might say of that report."""
+    found = (
+        OpinionFinding(
+            "Service/apps/web",
+            "spec.type",
+            Severity.CRITICAL,
+            "The title says that the shop is opened, but nothing limits who may reach it.",
+            "Set loadBalancerSourceRanges, or put an Ingress with authentication before it.",
+        ),
+        OpinionFinding(
+            "Deployment/apps/web",
+            "spec.replicas",
+            Severity.WARNING,
+            "Three replicas without a PodDisruptionBudget for the new nodes may leave together.",
+            "Add a topology spread constraint.",
+        ),
+        OpinionFinding(
+            "Deployment/apps/web",
+            "spec.template.spec.containers[0].image",
+            Severity.INFO,
+            "The version goes up by a minor release; its notes are not part of this change.",
+        ),
+    )
+    said = (
+        "The shop becomes reachable from everywhere, which the description does not say. "
+        "The rest is a routine update of the proxy in nine places."
+    )
+    answer = ReviewAnswer(said, Judgement.BLOCK, found)
+    usage = Usage(1, 6_120, 410, 0.0023)
+    return Opinion(
+        "acme/fleet#7", "d", datetime.now(UTC), answer, model="gpt-5-mini", usage=usage, seconds=6.4, dropped=1
+    )
+
+
 @asynccontextmanager
 async def opened(browser: Browser, url: str, viewport: dict[str, int], *, scale: float = 1) -> AsyncIterator[Page]:
     context = await browser.new_context(viewport=viewport, device_scale_factor=scale)  # type: ignore[arg-type]  # its stubs want a TypedDict
@@ -81,7 +119,7 @@ async def slack(browser: Browser, folder: Path) -> None:
     async with running_slack(folder) as standin:
         channel = standin.create_channel("deployments")
         standin.create_user("octocat")
-        actions = (Action.COMMENT, Action.APPROVE, Action.VIEW)
+        actions = (Action.APPROVE, Action.COMMENT, Action.VIEW, Action.REQUEST_CHANGES)
         message, files = review_message(report(), key="k", report_id="r", actions=actions)
         client = bot_client(standin)
         posted = await client.chat_postMessage(channel=channel, text=message.text, blocks=list(message.blocks))
@@ -94,6 +132,15 @@ async def slack(browser: Browser, folder: Path) -> None:
                 top = page.locator(".message").first
                 await top.evaluate("node => node.scrollIntoView({block: 'start'})")
                 await page.screenshot(path=IMAGES / f"report-slack-{name}.png")
+        said, _ = review_message(
+            report(), key="k", report_id="r", actions=actions, opinion=opinion(), votes=Votes(useful=2)
+        )
+        await client.chat_update(channel=channel, ts=posted["ts"], text=said.text, blocks=list(said.blocks))
+        for name, viewport, scale in (("phone", {**PHONE, "height": 1_160}, 1.5), ("desktop", _DESK, 1)):
+            async with opened(browser, standin.inbox_url, viewport, scale=scale) as page:
+                low = page.locator(".message button", has_text="Approve").first
+                await low.evaluate("node => node.scrollIntoView({block: 'end'})")
+                await page.screenshot(path=IMAGES / f"opinion-slack-{name}.png")
 
 
 async def github(browser: Browser, folder: Path) -> None:
@@ -101,20 +148,34 @@ async def github(browser: Browser, folder: Path) -> None:
     await world.start()
     await world.pull_request("open-the-shop", {"app.yaml": "a: 2\n"}, title=report().pull_request.title, body="Cut.")
     body = comment(report(), marker="<!-- m -->")
-    await world.api().post(f"{REPOSITORY}/issues/1/comments", json={"body": body})
+    made = await world.api().post(f"{REPOSITORY}/issues/1/comments", json={"body": body})
     async with opened(browser, f"{world.standin.html_url}/acme/fleet/pull/1", _DESK) as page:
         await page.locator("article.said").nth(1).screenshot(path=IMAGES / "report-comment.png")
+    body = comment(report(), marker="<!-- m -->", opinion=opinion())
+    await world.api().patch(f"{REPOSITORY}/issues/comments/{made.json()['id']}", json={"body": body})
+    async with opened(browser, f"{world.standin.html_url}/acme/fleet/pull/1", _DESK) as page:
+        said = page.locator("article.said").nth(1).locator("details", has_text="opinion").first
+        await said.locator("summary").click()
+        await said.screenshot(path=IMAGES / "opinion-comment.png")
     await world.stop()
 
 
 async def terminal(browser: Browser, folder: Path) -> None:
+    for name, command, shown in (
+        ("report", "diff", terminal_report(report())),
+        ("opinion", "review", opinion_text(opinion())),
+    ):
+        await _terminal(browser, folder, name, command, shown)
+
+
+async def _terminal(browser: Browser, folder: Path, name: str, command: str, shown: RenderableType) -> None:
     console = Console(file=io.StringIO(), width=100, record=True, force_terminal=True, color_system="256")
-    console.print("$ gitops-bot diff https://github.com/acme/fleet/pull/7", highlight=False)
-    console.print(terminal_report(report()))
-    file = folder / "terminal.html"
+    console.print(f"$ gitops-bot {command} https://github.com/acme/fleet/pull/7", highlight=False)
+    console.print(shown)
+    file = folder / f"{name}.html"
     file.write_text(console.export_html(theme=SVG_EXPORT_THEME, code_format=_TERMINAL), encoding="utf-8")
     async with opened(browser, f"file://{file}", _DESK) as page:
-        await page.locator("pre").screenshot(path=IMAGES / "report-terminal.png")
+        await page.locator("pre").screenshot(path=IMAGES / f"{name}-terminal.png")
 
 
 async def page_of_the_thread(browser: Browser, folder: Path) -> None:
@@ -122,6 +183,10 @@ async def page_of_the_thread(browser: Browser, folder: Path) -> None:
     file.write_text(html_report(report()), encoding="utf-8")
     async with opened(browser, f"file://{file}", _DESK) as page:
         await page.screenshot(path=IMAGES / "report-page.png")
+    file.write_text(html_report(report(), opinion()), encoding="utf-8")
+    async with opened(browser, f"file://{file}", {**PHONE, "height": 1_300}) as page:
+        await page.locator("details.opinion > summary").click()
+        await page.screenshot(path=IMAGES / "opinion-page.png")
 
 
 async def main() -> None:
