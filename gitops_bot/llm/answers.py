@@ -2,22 +2,33 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
 
 from gitops_bot.models.opinions import Answer, Asking, Diagnosis, Judgement, OpinionFinding, ReviewAnswer, Score
 from gitops_bot.models.reports import Severity
+from gitops_bot.rules.cleaning import clean_line
 
 # A model that says more than this says nothing.
 _FINDINGS = 200
 _TEXT = 20_000
+_NAME = 100
 # Places at which JSON may begin in an answer that is also prose.
 _TRIES = 200
 _FENCE = re.compile(r"```[a-zA-Z]*\s*\n(.*?)\n\s*```", re.DOTALL)
 
-Text = Annotated[str, Field(max_length=_TEXT)]
+# Takes out of a text what is secret.
+Hide = Callable[[str], str]
+
+
+def _hidden(text: str, information: ValidationInfo) -> str:
+    hide: Hide | None = information.context
+    return hide(text) if hide else text
+
+
+Text = Annotated[str, Field(max_length=_TEXT), AfterValidator(_hidden)]
 
 
 class BrokenAnswer(ValueError):
@@ -105,8 +116,10 @@ def _as_sent(schema: Any) -> Any:
     return [_as_sent(one) for one in schema] if isinstance(schema, list) else schema
 
 
-def read_answer(asking: Asking, text: str) -> Answer:
+def read_answer(asking: Asking, text: str, hide: Hide | None = None) -> Answer:
     """Read an answer: JSON, JSON in a fence, or JSON with prose around it. BrokenAnswer says why it is none.
+
+    ``hide`` is applied to every text in it, and not before: what it takes out could end a text of JSON too early.
 
     Where several that fit stand in prose, the most cautious one counts: models think aloud, and they quote
     what somebody planted for them to say.
@@ -116,7 +129,7 @@ def read_answer(asking: Asking, text: str) -> Answer:
     fitting: list[Answer] = []
     for found in _objects(text):
         try:
-            fitting.append(shape.model_validate_json(json.dumps(found)).answer())
+            fitting.append(shape.model_validate_json(json.dumps(found), context=hide).answer())
         except ValidationError as error:
             problem = problem or error
     if fitting:
@@ -124,7 +137,8 @@ def read_answer(asking: Asking, text: str) -> Answer:
     if problem is None:
         raise BrokenAnswer("the answer holds no JSON object", is_json=False)
     said = [
-        f"{'.'.join(map(str, one['loc'])) or 'the answer'}: {one['msg']}"
+        # Names of fields that do not belong there are the model's own words.
+        f"{clean_line('.'.join(map(str, one['loc'])))[:_NAME] or 'the answer'}: {one['msg']}"
         for one in problem.errors(include_input=False, include_url=False)[:5]
     ]
     raise BrokenAnswer("; ".join(said), is_json=True) from problem

@@ -101,7 +101,7 @@ class LanguageModelDoor:
         said: Sequence[Message] = ({"role": "user", "content": prompt.text},)
         reply = await endpoint.complete(prompt.asking, system, said, purse, until)
         try:
-            return await asyncio.to_thread(read_answer, prompt.asking, reply.text)
+            return await asyncio.to_thread(read_answer, prompt.asking, reply.text, endpoint.hidden)
         except BrokenAnswer as broken:
             if not broken.is_json:
                 endpoint.not_json()
@@ -112,6 +112,7 @@ class LanguageModelDoor:
             )
         reply = await endpoint.complete(prompt.asking, system, said, purse, until)
         try:
-            return await asyncio.to_thread(read_answer, prompt.asking, reply.text)
+            return await asyncio.to_thread(read_answer, prompt.asking, reply.text, endpoint.hidden)
         except BrokenAnswer as broken:
-            raise ModelError(f"{endpoint.name} did not answer in the form asked for, twice: {broken}.") from broken
+            words = endpoint.hidden(str(broken))
+            raise ModelError(f"{endpoint.name} did not answer in the form asked for, twice: {words}.") from broken

@@ -1,6 +1,7 @@
 """One provider and one model: a call with our own retries, within a deadline, paid for before it is made."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -130,6 +131,8 @@ class Endpoint:
                 event_hooks={"response": [self._bounded]},
             ),
         )
+        # $OPENAI_LOG would tell of every request.
+        logging.getLogger("openai").setLevel(logging.WARNING)
         # The client takes these from the environment otherwise ($OPENAI_ORG_ID, $OPENAI_PROJECT_ID, …).
         self._client.organization = settings.organisation or None
         self._client.project = None
@@ -292,8 +295,7 @@ class Endpoint:
             )
         if not text.strip():
             raise ModelError(f"{self.name} gave an empty answer.")
-        # A gateway sees the key, and some repeat what they see.
-        return self._hidden(text)
+        return text
 
     def _translated(self, error: openai.APIStatusError, form: Format) -> Exception:
         status = error.status_code
@@ -308,10 +310,11 @@ class Endpoint:
 
     def _shown(self, words: str) -> str:
         """Give the provider's words on one line, without anything secret."""
-        line = clean_line(self._hidden(words)).strip()
+        line = clean_line(self.hidden(words)).strip()
         return line if len(line) <= _WORDS else f"{line[: _WORDS - 1]}…"
 
-    def _hidden(self, words: str) -> str:
+    def hidden(self, words: str) -> str:
+        """Take out what is secret: a gateway sees the key, and some repeat what they see."""
         for secret in filter(None, (self._key, *self._secret_headers.values())):
             words = words.replace(secret, "«hidden»")
         return telemetry.without_tokens(words)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -214,13 +215,26 @@ async def test_an_answer_that_repeats_the_key_or_a_token_is_read_without_them(
     model: LanguageModelStandIn, tmp_path: Path
 ) -> None:
     token = "ghp_" + "a1B2" * 9
-    model.script.add(Answer(text=json.dumps(GOOD | {"summary": f"Authorization: Bearer {KEY}, and {token}."})))
+    told = f'Authorization: Bearer {KEY}, {token}, "https://a.example/?token={token}"'
+    model.script.add(Answer(text=json.dumps(GOOD | {"summary": told})))
     async with opened(model.base_url, tmp_path=tmp_path) as door:
         answer = (await door.ask(REVIEW, Purse())).answer
     assert isinstance(answer, ReviewAnswer)
     assert "Authorization: Bearer «hidden»" in answer.summary
     assert KEY not in str(answer)
     assert token not in str(answer)
+
+
+async def test_names_of_fields_that_a_model_makes_up_are_shortened_cleaned_and_hold_no_key(
+    model: LanguageModelStandIn, tmp_path: Path
+) -> None:
+    model.script.add(Answer(text=json.dumps(GOOD | {f"\x1b[31m{KEY}": 1, "x" * 100_000: 1}), times=2))
+    async with opened(model.base_url, tmp_path=tmp_path) as door:
+        with pytest.raises(ModelError, match="twice") as raised:
+            await door.ask(REVIEW, Purse())
+    assert KEY not in str(raised.value)
+    assert "\x1b" not in str(raised.value)
+    assert len(str(raised.value)) < 1_000
 
 
 async def test_a_provider_that_counts_without_end_is_written_down(model: LanguageModelStandIn, tmp_path: Path) -> None:
@@ -312,8 +326,11 @@ async def test_nothing_of_the_environment_goes_along(
         "ALL_PROXY": "http://127.0.0.1:9",
     }.items():
         monkeypatch.setenv(name, value)
+    # As $OPENAI_LOG=debug does when the client is imported.
+    logging.getLogger("openai").setLevel(logging.DEBUG)
     async with opened(model.base_url, tmp_path=tmp_path) as door:
         await _reviewed(door, model)
+    assert not logging.getLogger("openai").isEnabledFor(logging.INFO)
     assert model.calls[-1]["key"] == KEY
     sent = {name.lower(): value for name, value in model.calls[-1]["headers"].items()}
     assert not {"openai-organization", "openai-project", "x-stray"} & set(sent), sent
