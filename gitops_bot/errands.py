@@ -14,16 +14,16 @@ from gitops_bot.config import (
 from gitops_bot.errors import GitopsBotError, ModelError, SettingsError, StoreError
 from gitops_bot.flux import FluxDoor
 from gitops_bot.git import LocalClone
+from gitops_bot.journeys.ask_model import ask_model, prompt_for
 from gitops_bot.journeys.check_installation import check_installation, judge_sockets
 from gitops_bot.journeys.check_model import check_model
 from gitops_bot.journeys.diff_pull_request import diff_pull_request
 from gitops_bot.journeys.find_affected import find_affected_in_clone
 from gitops_bot.journeys.plan_rights import Differences, compare_rights, plan_for
 from gitops_bot.journeys.progress_board import ProgressBoard
-from gitops_bot.journeys.review_by_model import opinion_on
 from gitops_bot.models.chat import Click
 from gitops_bot.models.checks import Check, CheckState
-from gitops_bot.models.opinions import Opinion
+from gitops_bot.models.opinions import Asking, Reply
 from gitops_bot.models.outcomes import Outcome
 from gitops_bot.models.pull_requests import Repository
 from gitops_bot.models.records import AuditEntry
@@ -33,10 +33,10 @@ from gitops_bot.policies import opinion_policy, spend_limits
 from gitops_bot.rules.affected import AffectedKustomization
 from gitops_bot.rules.fleet import Fleet
 from gitops_bot.rules.fleet_rights import Choices, RightsPlan
-from gitops_bot.rules.opinions import has_something_to_review
+from gitops_bot.rules.questions import why_not_asked
 from gitops_bot.service import open_eyes, opened_model, opened_store
 from gitops_bot.slack import SlackDoor
-from gitops_bot.views.prompt import prompt_of, shown_prompt
+from gitops_bot.views.prompt import shown_prompt
 
 log = telemetry.logger(__name__)
 
@@ -88,16 +88,54 @@ async def plan_rights(
 
 async def _shown_reports(settings: Settings) -> tuple[Report, ...]:
     """What the service has found out; nothing where it has not run yet."""
-    if settings.store.url is None and not (settings.store.folder / "gitops-bot.sqlite").exists():
+    if not _has_store(settings):
         return ()
     async with opened_store(settings) as store:
         return await store.shown_reports()
+
+
+def _has_store(settings: Settings) -> bool:
+    return settings.store.url is not None or (settings.store.folder / "gitops-bot.sqlite").exists()
 
 
 async def read_outcomes(settings: Settings) -> tuple[Outcome, ...]:
     """Give what became of every merge that was followed: ``gitops-bot accuracy``."""
     async with opened_store(settings) as store:
         return await store.outcomes.all()
+
+
+async def read_agreement(settings: Settings, month: str) -> tuple[Month, tuple[Agreement, ...]]:
+    """Compare the gate with people for one month (``2026-10``; "": this one): ``gitops-bot gate report``."""
+    zone = ZoneInfo(settings.slack.quiet.zone if settings.slack else "UTC")
+    try:
+        wanted = Month(date.fromisoformat(f"{month}-01"), zone) if month else month_of(_now(), zone)
+    except ValueError as error:
+        raise SettingsError(f"--month {month}: write it as year and month, for example 2026-10.") from error
+    async with opened_store(settings) as store:
+        return wanted, await agreement_of(store, wanted)
+
+
+async def read_opinions(settings: Settings, since: str) -> tuple[KeptOpinion, ...]:
+    """Give opinions with what people made of them, from a day (``2026-10-01``; "": all) on: ``gitops-bot llm export``."""
+    try:
+        day = date.fromisoformat(since) if since else date.min
+    except ValueError as error:
+        raise SettingsError(f"--since {since}: write a day as 2026-10-01.") from error
+    async with opened_store(settings) as store:
+        kept = await store.opinions.since(datetime.combine(day, time(), UTC))
+        votes = await store.votes.all()
+        pasts = {key: await past_of(store, key) for key in dict.fromkeys(one.pull_request for one in kept)}
+    return tuple(
+        KeptOpinion(one, votes.get((one.pull_request, one.digest), Votes()), pasts[one.pull_request]) for one in kept
+    )
+
+
+async def kept_opinion(settings: Settings, report: Report) -> Opinion | None:
+    """Give what a model said of this very report to the service; None where none was asked, or nothing is kept here."""
+    if not opinion_policy(settings.llm).allows(report.pull_request.repository) or not _has_store(settings):
+        return None
+    async with opened_store(settings) as store:
+        return await store.opinions.of(report.pull_request.key, report.digest)
 
 
 async def check_settings(settings: Settings) -> AsyncIterator[Check]:
@@ -159,38 +197,50 @@ async def _check_sockets(slack: SlackDoor) -> Check:
     return judge_sockets(slack.other_sockets)
 
 
-async def prompt_once(settings: Settings, repository: Repository, number: int, board: ProgressBoard) -> str:
+async def prompt_once(
+    settings: Settings,
+    repository: Repository,
+    number: int,
+    board: ProgressBoard,
+    asking: Asking = Asking.REVIEW,
+    about: str = "",
+) -> str:
     """Give all that a model would be sent about a pull request: ``gitops-bot review --show-prompt``."""
     async with AsyncExitStack() as stack:
         eyes = await stack.enter_async_context(open_eyes(settings))
         model = await stack.enter_async_context(opened_model(settings))
         report = await diff_pull_request(eyes, repository, number, board)
-        prompt = prompt_of(report, characters=settings.llm.prompt_characters)
-        return shown_prompt(model.instructions(prompt.asking), prompt)
+        prompt = await prompt_for(report, asking, model, about=about)
+        text = shown_prompt(model.instructions(asking, prompt.repository), prompt)
+        allowed = "" if opinion_policy(settings.llm).allows(repository) else _not_allowed(repository)
+        why_not = [words for words in (why_not_asked(report, asking, about), allowed) if words]
+        return "\n".join([text, *(f"(It would not be sent. {words})" for words in why_not)])
 
 
-async def opinion_once(settings: Settings, repository: Repository, number: int, board: ProgressBoard) -> Opinion:
-    """Let a model review one pull request, within the limits, and tell nobody: ``gitops-bot review``."""
+async def ask_once(
+    settings: Settings,
+    repository: Repository,
+    number: int,
+    board: ProgressBoard,
+    asking: Asking = Asking.REVIEW,
+    about: str = "",
+) -> Reply:
+    """Ask a model about one pull request, within the limits, and tell nobody: ``gitops-bot review``."""
     if not opinion_policy(settings.llm).allows(repository):
-        raise SettingsError(
-            f"llm.repositories does not name {repository}, or llm.enabled is off: nothing of it may be sent. "
-            "--show-prompt shows what would be."
-        )
+        raise SettingsError(f"{_not_allowed(repository)} --show-prompt shows what would be.")
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(opened_store(settings))
         eyes = await stack.enter_async_context(open_eyes(settings))
         model = await stack.enter_async_context(opened_model(settings))
         report = await diff_pull_request(eyes, repository, number, board)
-        if not has_something_to_review(report):
-            raise ModelError(f"There is nothing to review: {repository}#{number} is held, closed, or changes nothing.")
-        return await opinion_on(
-            report,
-            model,
-            store.spend,
-            limits=spend_limits(settings.llm),
-            characters=settings.llm.prompt_characters,
-            clock=_now,
-        )
+        if words := why_not_asked(report, asking, about):
+            raise ModelError(words)
+        limits = spend_limits(settings.llm)
+        return await ask_model(report, asking, model, store.spend, limits=limits, clock=_now, about=about)
+
+
+def _not_allowed(repository: Repository) -> str:
+    return f"llm.repositories does not name {repository}, or llm.enabled is off: nothing of it may be sent."
 
 
 async def check_language_model(settings: Settings) -> AsyncIterator[Check]:

@@ -1,4 +1,4 @@
-"""Commands around language models: ``review``, ``llm check``."""
+"""Commands around language models: ``review``, ``diagnose``, ``llm check``."""
 # ruff: noqa: PLC0415, FBT002  (imports inside the commands: --help answers at once; flags are how Typer says options)
 
 import asyncio
@@ -8,25 +8,63 @@ import typer
 from rich.console import Console
 
 from gitops_bot import telemetry
-from gitops_bot.cli.options import SettingsFile, counting, print_checks
+from gitops_bot.cli.options import Output, OutputOption, SettingsFile, counting, print_checks
 from gitops_bot.config import load_settings
 from gitops_bot.journeys.progress_board import ProgressBoard
+from gitops_bot.models.opinions import Asking
+
+PullRequestAddress = Annotated[str, typer.Argument(help="The address of the pull request.")]
+ShowPrompt = Annotated[
+    bool, typer.Option("--show-prompt", help="Print all that would be sent to the model, and send nothing.")
+]
+KustomizationName = Annotated[
+    str, typer.Option("--kustomization", help="Only about this one: [CLUSTER/]NAMESPACE/NAME, or its name.")
+]
 
 
 def review(
-    url: Annotated[str, typer.Argument(help="The address of the pull request.")],
+    url: PullRequestAddress,
     settings: SettingsFile = None,
-    show_prompt: Annotated[
-        bool, typer.Option("--show-prompt", help="Print all that would be sent to the model, and send nothing.")
-    ] = False,
+    ask: Annotated[
+        Asking,
+        typer.Option(
+            help="review: what speaks against the merge. audit: security and operations of the objects as they would "
+            "be. diagnose: what is wrong, why, what to do. gate: a score from 0 to 100."
+        ),
+    ] = Asking.REVIEW,
+    kustomization: KustomizationName = "",
+    show_prompt: ShowPrompt = False,
+    output: OutputOption = Output.TEXT,
 ) -> None:
-    """Let a language model review one pull request, and tell nobody. It decides nothing.
+    """Ask a language model about one pull request, and tell nobody. It decides nothing, and clears nothing.
 
-    Exit code 0: there is a review, whatever it says; 1: there is none.
+    Exit code 0: there is an answer, whatever it says; 1: there is none.
     """
-    from gitops_bot.errands import opinion_once, prompt_once
+    _ask(url, settings, ask, kustomization, show_prompt=show_prompt, output=output)
+
+
+def diagnose(
+    url: PullRequestAddress,
+    settings: SettingsFile = None,
+    kustomization: KustomizationName = "",
+    show_prompt: ShowPrompt = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Ask a language model what is wrong with one pull request, why, and how to mend it. It decides nothing.
+
+    For what Flux or the API server refuses; the same as review --ask diagnose. Exit code as there.
+    """
+    _ask(url, settings, Asking.DIAGNOSE, kustomization, show_prompt=show_prompt, output=output)
+
+
+def _ask(
+    url: str, settings: SettingsFile, asking: Asking, kustomization: str, *, show_prompt: bool, output: Output
+) -> None:
+    import json
+
+    from gitops_bot.errands import ask_once, prompt_once
     from gitops_bot.journeys.diff_pull_request import pull_request_of
-    from gitops_bot.views.opinions import opinion_text
+    from gitops_bot.views.replies import reply_json, reply_text
 
     loaded = load_settings(settings)
     telemetry.set_up_logging("ERROR", as_json=False)
@@ -34,13 +72,16 @@ def review(
     board = ProgressBoard(shown=False, quiet=True)
     if show_prompt:
         with counting(board):
-            text = asyncio.run(prompt_once(loaded, repository, number, board))
+            text = asyncio.run(prompt_once(loaded, repository, number, board, asking, kustomization))
         typer.echo(text)
         return
     with counting(board):
-        opinion = asyncio.run(opinion_once(loaded, repository, number, board))
-    Console().print(opinion_text(opinion))
-    raise typer.Exit(1 if opinion.answer is None else 0)
+        reply = asyncio.run(ask_once(loaded, repository, number, board, asking, kustomization))
+    if output is Output.JSON:
+        typer.echo(json.dumps(reply_json(reply), indent=2))
+    else:
+        Console().print(reply_text(reply))
+    raise typer.Exit(1 if reply.answer is None else 0)
 
 
 llm_app = typer.Typer(help="The language model that is asked for opinions.", rich_markup_mode=None)

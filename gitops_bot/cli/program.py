@@ -67,6 +67,7 @@ def run(settings: SettingsFile = None) -> None:
 
 app.command()(looking.diff)
 app.command()(language_model.review)
+app.command()(language_model.diagnose)
 app.command()(looking.affected)
 app.command()(installation.check)
 app.command()(installation.rbac)

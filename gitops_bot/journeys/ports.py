@@ -424,8 +424,12 @@ class Spend(Protocol):
 class LanguageModel(Protocol):
     """llm/: asks for an opinion."""
 
-    def instructions(self, asking: Asking) -> str:
-        """What the model is told to do, as it is sent before every prompt."""
+    def instructions(self, asking: Asking, repository: str = "") -> str:
+        """What the model is told to do, as it is sent before every prompt about this owner/name."""
+        ...
+
+    def characters(self, asking: Asking, repository: str = "") -> int:
+        """How much of a report is sent at most when it is asked so about this owner/name."""
         ...
 
     async def ask(self, prompt: Prompt, purse: Purse) -> Said:

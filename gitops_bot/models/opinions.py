@@ -153,6 +153,46 @@ class Opinion:
 
 
 @dataclass(frozen=True)
+class Reply:
+    """What one question about a report came to, in whichever way it was asked.
+
+    ``problem`` is why there is no answer, in the provider's own words; the rest is empty then.
+    """
+
+    asking: Asking
+    pull_request: str  # key
+    # Digest of the report that was shown to the model.
+    digest: str
+    at: datetime
+    answer: Answer | None = None
+    problem: str = ""
+    model: str = ""
+    usage: Usage = Usage()
+    seconds: float = 0.0
+    # Findings about objects or fields that the model was not shown.
+    dropped: int = 0
+    missing: tuple[str, ...] = ()
+    # The one Kustomization that was asked about; "": all of them.
+    about: str = ""
+
+    def as_opinion(self, tries: int = 1) -> Opinion:
+        """Give the answer to REVIEW or AUDIT as what is kept and shown of it."""
+        return Opinion(
+            self.pull_request,
+            self.digest,
+            self.at,
+            self.answer if isinstance(self.answer, ReviewAnswer) else None,
+            problem=self.problem,
+            model=self.model,
+            usage=self.usage,
+            seconds=self.seconds,
+            dropped=self.dropped,
+            missing=self.missing,
+            tries=tries,
+        )
+
+
+@dataclass(frozen=True)
 class Vote:
     """Whether one person found an opinion useful; their newest word counts. ``at``: when they pressed."""
 

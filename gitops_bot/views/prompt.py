@@ -1,10 +1,14 @@
 """What a model is shown of a report: whole Kustomizations as long as there is room, the rest as a sentence each.
 
+Each way of asking sees what it needs: who diagnoses sees what failed first, and the words of flux and the API server;
+who audits sees what is around a changed field, as far as the report has it.
+
 The report is redacted already. Every text that is not ours stands in a fence that nothing in it can end, with
 hidden characters made visible; what looks like a token is taken out of what the author wrote.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gitops_bot.models.changes import ResourceChange
@@ -13,8 +17,9 @@ from gitops_bot.models.pull_requests import PullRequest
 from gitops_bot.models.reports import Finding, Report
 from gitops_bot.rules.cleaning import clean, clean_line
 from gitops_bot.rules.opinions import fields_of_body
+from gitops_bot.rules.questions import failed, is_about
 from gitops_bot.telemetry import without_tokens
-from gitops_bot.views.lines import indented, object_lines, own_changes
+from gitops_bot.views.lines import indented, object_lines, own_changes, unified_lines
 from gitops_bot.views.risks import is_told_above, risk_groups, risk_lines
 from gitops_bot.views.summary import Group, findings_of, groups, headline, plain_remarks, row_sentence, tally, tally_row
 from gitops_bot.views.text import and_more, fence, short_commit, shorten
@@ -24,11 +29,15 @@ from gitops_bot.views.words import ROW_STATES, SEVERITIES, plural, verdict_words
 _INTENT = 8
 _RISKS = 8
 _SUMMARIES = 8
+# Of a diagnosis, what failed is what it is about.
+_FAILURES = 2
 _TITLE = 300
 _LINE = 400
 _PLACES = 10
 # What fences, titles and the list of what is missing take.
 _OWN_WORDS = 1_500
+# A key in a line of a unified diff of YAML.
+_KEY = re.compile(r"^[ +](?:[ ]*- )*[ ]*([A-Za-z0-9_./-]+):", re.MULTILINE)
 
 
 @dataclass
@@ -49,8 +58,11 @@ class _Sheet:
         return len(text) + 100 <= self.room
 
 
-def prompt_of(report: Report, asking: Asking = Asking.REVIEW, *, characters: int = 60_000) -> Prompt:
-    """Render a report for a model, in ``characters`` at most; ``missing`` says what of it is not in there."""
+def prompt_of(report: Report, asking: Asking = Asking.REVIEW, *, characters: int = 60_000, about: str = "") -> Prompt:
+    """Render a report for a model, in ``characters`` at most; ``missing`` says what of it is not in there.
+
+    ``about``: the one Kustomization that is asked about; of the others there is a sentence each.
+    """
     sheet = _Sheet(characters - _OWN_WORDS)
     _add_intent(sheet, report.pull_request, characters // _INTENT)
     counts = tally(report.clusters)
@@ -63,8 +75,11 @@ def prompt_of(report: Report, asking: Asking = Asking.REVIEW, *, characters: int
         f"What a program found that merging it would do, in {plural(len(report.clusters), 'cluster')}:",
         _cut("\n".join(clean_line(one) for one in said), characters // _RISKS),
     )
-    _add_findings(sheet, report, characters // _RISKS)
-    known = _add_rows(sheet, report, characters // _SUMMARIES)
+    if asking is Asking.DIAGNOSE:
+        _add_failures(sheet, report, about, characters // _FAILURES)
+    else:
+        _add_findings(sheet, report, characters // _RISKS)
+    known = _add_rows(sheet, _in_order(report, asking, about), asking, characters // _SUMMARIES)
     if not report.complete_without_a_person:
         sheet.missing.append("what the program could not render, read or look at")
     parts = [*sheet.parts, *([f"Not in here: {'; '.join(sheet.missing)}."] if sheet.missing else [])]
@@ -107,40 +122,72 @@ def _add_findings(sheet: _Sheet, report: Report, room: int) -> None:
         sheet.add("What fixed rules and the API server say about it:", _cut(text, room))
 
 
+def _add_failures(sheet: _Sheet, report: Report, about: str, room: int) -> None:
+    """Add what was refused or could not be looked at, each with where that is and in the other side's words."""
+    lines: list[str] = []
+    for cluster in report.clusters:
+        told = [(cluster.cluster, one) for one in cluster.findings]
+        rows = [row for row in cluster.rows if not about or is_about(row, about)]
+        told += [(f"{row.id} in {cluster.cluster}", one) for row in rows for one in row.findings]
+        lines += [line for where, one in told if not one.risk for line in _failure(where, one)]
+    text = "\n".join(lines)
+    if len(text) > room:
+        sheet.missing.append("some of what failed")
+    if text:
+        sheet.add("What failed, in the words of Flux, the API server and the program that looked:", _cut(text, room))
+
+
+def _failure(where: str, finding: Finding) -> list[str]:
+    advice = [f"   → {clean_line(finding.advice)}"] if finding.advice else []
+    return [clean_line(f"{where}:"), *_finding(finding), *advice]
+
+
 def _finding(finding: Finding) -> list[str]:
     lines = [f"{SEVERITIES[finding.severity].sign} {clean_line(finding.message)}"]
     return lines + [f"   | {line}" for line in clean(finding.detail).splitlines()]
 
 
-def _add_rows(sheet: _Sheet, report: Report, for_summaries: int) -> Mapping[str, frozenset[str]]:
-    """Add the Kustomizations, what matters most first; give the objects that are shown, with their fields."""
+def _in_order(report: Report, asking: Asking, about: str) -> Sequence[tuple[Group, bool]]:
+    """Give the Kustomizations, what matters most first, and whether more than a sentence is wanted of each."""
+    found = groups(report)
+    if asking is Asking.DIAGNOSE:
+        found = tuple(sorted(found, key=lambda group: not failed(group.row)))
+    meant = {row.id for cluster in report.clusters for row in cluster.rows if not about or is_about(row, about)}
+    return [(group, not meant.isdisjoint(group.places)) for group in found]
+
+
+def _add_rows(
+    sheet: _Sheet, found: Sequence[tuple[Group, bool]], asking: Asking, for_summaries: int
+) -> Mapping[str, frozenset[str]]:
+    """Add the Kustomizations; give the objects that are shown, with their fields."""
     known: dict[str, frozenset[str]] = {}
     rest: list[Group] = []
     sheet.room -= for_summaries
-    for group in groups(report):
-        text = _whole(group)
-        if not sheet.fits(text):
+    for group, wanted in found:
+        text = _whole(group, around=asking is Asking.AUDIT) if wanted else ""
+        if not wanted or not sheet.fits(text):
             rest.append(group)
             continue
         sheet.add("A Kustomization, and what happens to its objects:", text)
         for change in own_changes(group.row):
             if change.object is not None:
                 name = clean_line(str(change.object))
-                known[name] = known.get(name, frozenset()) | _fields(change)
+                known[name] = known.get(name, frozenset()) | _fields(change, around=asking is Asking.AUDIT)
     sheet.room += for_summaries
     if rest:
         _add_summaries(sheet, rest, for_summaries)
     return known
 
 
-def _whole(group: Group) -> str:
+def _whole(group: Group, *, around: bool) -> str:
     row, counts = group.row, tally_row(group.row)
     lines = [clean_line(f"{row.id} in {row.id.cluster} ({ROW_STATES[row.state].words}): {row_sentence(counts)}")]
     if others := [f"{place} in {place.cluster}" for place in group.places[1:]]:
         lines.append(clean_line(f"the same in {and_more(others, _PLACES)}"))
     lines += [f"  # {clean_line(note)}" for note in row.notes]
     for change in own_changes(row):
-        lines += [indented(line) for line in object_lines(change)]
+        shown = unified_lines(change) if around and isinstance(change, ResourceChange) else object_lines(change)
+        lines += [indented(line) for line in shown]
     return "\n".join(lines)
 
 
@@ -160,10 +207,15 @@ def _add_summaries(sheet: _Sheet, rest: list[Group], room: int) -> None:
     sheet.add("Further Kustomizations, for whose changes there is no room here:", "\n".join(lines))
 
 
-def _fields(change: object) -> frozenset[str]:
+def _fields(change: object, *, around: bool) -> frozenset[str]:
     if not isinstance(change, ResourceChange):
         return frozenset()
-    return frozenset(entry.path for entry in change.fields) | fields_of_body(change.operation, change.body)
+    paths = frozenset(entry.path for entry in change.fields)
+    if around and change.unified:
+        # What stands beside a changed field is shown too.
+        parents = {path.rpartition(".")[0] for path in paths}
+        paths |= {f"{parent}.{key}" if parent else key for parent in parents for key in _KEY.findall(change.unified)}
+    return paths | fields_of_body(change.operation, change.body)
 
 
 def _cut(text: str, room: int) -> str:

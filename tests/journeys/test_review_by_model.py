@@ -10,7 +10,7 @@ from model_scene import LONG_AGO, finding, review, scene
 from waiting import eventually
 
 from gitops_bot.config import load_settings
-from gitops_bot.errands import opinion_once, prompt_once
+from gitops_bot.errands import ask_once, prompt_once
 from gitops_bot.errors import ModelError, SettingsError
 from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.journeys.review_pull_request import tell_kept_report
@@ -41,7 +41,7 @@ async def test_the_report_is_told_first_and_the_opinion_is_put_into_the_same_mes
         assert "A model's opinion: worth a look" in after
         assert "It scales. It is fine." in after
         assert "More." not in after
-        assert "Deployment/apps/web: One node goes, all goes. → Look." in after
+        assert "Deployment/apps/web: One node goes, all goes.\\n   → Look." in after
         assert "master-key" not in after
         assert "1 finding about what it was not shown left out" in after
         assert "`small`" in after
@@ -183,8 +183,10 @@ async def test_show_prompt_sends_nothing_and_a_repository_that_is_not_named_is_r
         assert f"pull request: acme/fleet#{pull.number}" in text
         # The cluster of this world does not answer: that is said, too.
         assert "Not in here: what the program could not render" in text
+        assert "(It would not be sent. There is nothing to review: acme/fleet#1 changes nothing here.)" in text
+        assert "(It would not be sent. llm.repositories does not name acme/fleet" in text
         with pytest.raises(SettingsError, match=r"llm\.repositories does not name acme/fleet"):
-            await opinion_once(settings, pull.repository, pull.number, board)
+            await ask_once(settings, pull.repository, pull.number, board)
         assert it.model.calls == []
 
 
@@ -192,5 +194,5 @@ async def test_where_nothing_was_found_out_there_is_nothing_to_ask(tmp_path: Pat
     async with scene(tmp_path) as it:
         settings, pull = load_settings(it.world.settings), it.stored.report.pull_request
         with pytest.raises(ModelError, match="nothing to review"):
-            await opinion_once(settings, pull.repository, pull.number, ProgressBoard(shown=False, quiet=True))
+            await ask_once(settings, pull.repository, pull.number, ProgressBoard(shown=False, quiet=True))
         assert it.model.calls == []

@@ -17,11 +17,21 @@ import pytest
 import sample_reports as samples
 from hostile_reports import EVIL, SENTINEL, hostile_report
 from markdown_it import MarkdownIt
-from rich.console import Console
+from rich.console import Console, Group
 
 from gitops_bot.models.checks import Check, CheckState
 from gitops_bot.models.kustomizations import KustomizationId, ObjectReference
-from gitops_bot.models.opinions import Judgement, Opinion, OpinionFinding, ReviewAnswer
+from gitops_bot.models.opinions import (
+    Answer,
+    Asking,
+    Diagnosis,
+    Judgement,
+    Opinion,
+    OpinionFinding,
+    Reply,
+    ReviewAnswer,
+    Score,
+)
 from gitops_bot.models.outcomes import Difference, Outcome, OutcomeState
 from gitops_bot.models.records import Decision
 from gitops_bot.models.reports import Report, Severity
@@ -34,6 +44,7 @@ from gitops_bot.views import (
     html_report,
     opinions,
     outcomes,
+    replies,
     slack_actions,
     slack_calls,
     slack_dialogs,
@@ -94,6 +105,10 @@ def opinion_of(text: str) -> Opinion:
     return Opinion(text, text, datetime.now(UTC), answer, problem=text, model=text)
 
 
+def reply_of(text: str, answer: Answer | None) -> Reply:
+    return Reply(Asking.AUDIT, text, text, datetime.now(UTC), answer, problem=text, model=text)
+
+
 def outcomes_of(text: str) -> list[Outcome]:
     """What became of a merge, with one text in every place that is not ours."""
     place, now = KustomizationId("production", text, text), datetime.now(UTC)
@@ -125,6 +140,9 @@ SLACK: dict[str, Callable[[str], Any]] = {
         *opinions.opinion_blocks(opinion_of(text), report_id="r"),
         *opinions.opinion_blocks(replace(opinion_of(text), answer=None)),
     ],
+    "replies.diagnosis_message": lambda text: replies.diagnosis_message(
+        reply_of(text, Diagnosis(text, text, text)), hostile(text).pull_request, key="k"
+    ),
     "outcomes.outcome_blocks": lambda text: outcomes.outcome_blocks(outcomes_of(text)),
     "slack_actions.buttons": lambda text: slack_actions.buttons(hostile(text), "r", tuple(Action)),
     "slack_actions.view_button": lambda text: slack_actions.view_button(
@@ -167,6 +185,12 @@ TERMINAL: dict[str, Callable[[str], Any]] = {
         hostile(text), full=True, opinion=opinion_of(text)
     ),
     "opinions.opinion_text": lambda text: opinions.opinion_text(opinion_of(text)),
+    "replies.reply_text": lambda text: Group(
+        *(
+            replies.reply_text(reply_of(text, answer))
+            for answer in (opinion_of(text).answer, Diagnosis(text, text, text), Score(50, (text,)), None)
+        )
+    ),
     "outcomes.accuracy": lambda text: outcomes.accuracy(outcomes_of(text)),
     "terminal_checks.check_line": lambda text: terminal_checks.check_line(Check(text, CheckState.BAD, text, text)),
     "terminal_checks.summary_line": lambda _text: terminal_checks.summary_line([CheckState.BAD]),
@@ -203,6 +227,7 @@ PARTS = {
     "opinions.opinion_values",
     "opinions.opinion_json",
     "opinions.is_cut",
+    "replies.reply_json",
     # Its caller fills words of the administrator with what it escapes itself.
     "slack_message.command_message",
     "slack_actions.extra_row",
