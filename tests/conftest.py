@@ -15,6 +15,8 @@ import threading
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from gitops_bot.sandbox.tools.bring import Toolbox, cached_toolbox
 
@@ -95,34 +97,65 @@ class _Starts:
 
 # What takes minutes begins first, so that no worker is left alone with it at the end.
 _LONG = (
-    "test_kills",
     "test_outages",
-    "test_wide_pull_request",
-    "test_scenes",
-    "test_flux_runner",
-    "test_leak_hunt",
-    "test_rbac_command",
-    "test_refusals",
-    "test_families",
     "test_tour",
-    "test_follow_merge",
-    "test_rights",
-    "test_carried_reports",
+    "test_kills",
+    "test_leak_hunt",
+    "test_race_table",
+    "test_rbac_command",
     "test_affected_generated",
+    "test_guard_is_missed",
+    "test_follow_merge",
+    "test_families",
     "test_click_states",
-    "test_escapes",
+    "test_sandbox_world",
+    "test_check",
     "test_hostile_trees",
+    "test_escapes",
+    "test_flux_runner",
+    "test_refusals",
+    "test_carried_reports",
+    "test_wide_pull_request",
+    "test_rights",
+    "test_substituted_readers",
+    "test_report_rows",
 )
+# Each test of these stands alone: they are dealt out last and one by one, so that all workers end together.
+_SINGLE = ("test_scenes",)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order what was shuffled: long ones first, everything else as it came."""
-    places = {name: place for place, name in enumerate(_LONG)}
+    """Order what was shuffled: long ones first, single ones last, everything else as it came."""
+    places = {name: place for place, name in enumerate(_LONG)} | dict.fromkeys(_SINGLE, len(_LONG) + 1)
     items.sort(key=lambda item: places.get(item.path.stem, len(_LONG)))
+
+
+class _WholeFiles(LoadScopeScheduling):
+    """Deals out whole files: what a file starts for all of its tests (a world, a database) is started once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return nodeid if Path(file).stem in _SINGLE else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Take this order of things, whatever ``--dist`` says."""
+    # Else files with many tests come first, however quick these are.
+    config.option.loadscopereorder = False
+    return _WholeFiles(config, log)
 
 
 _BOX = pytest.StashKey[Toolbox]()
 _CALLS = pytest.StashKey[_Starts]()
+# The workers of each file.
+_WORKERS: dict[str, set[str]] = {}
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note who ran what."""
+    if node := getattr(report, "node", None):
+        _WORKERS.setdefault(report.nodeid.partition("::")[0], set()).add(node.gateway.id)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -149,10 +182,14 @@ def _lines(file: Path) -> int:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """In `make test` a skipped test is a failure: what it would have proved is not proved."""
+    """In `make test` a skipped test is a failure: what it would have proved is not proved. A torn file is one, too."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if _is_worker(session.config) or reporter is None or not os.environ.get(_NO_SKIPS):
         return
     if reporter.stats.get("skipped"):
         reporter.write_line("A skip is a failure here.", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    torn = sorted(file for file, workers in _WORKERS.items() if len(workers) > 1 and Path(file).stem not in _SINGLE)
+    if torn:
+        reporter.write_line(f"Several workers shared a file, and each started its world: {', '.join(torn)}", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
