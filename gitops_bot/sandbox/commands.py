@@ -16,7 +16,8 @@ from rich.console import Console
 from gitops_bot.sandbox.errors import SandboxError
 from gitops_bot.sandbox.state import StateFolder, default_state_folder
 from gitops_bot.sandbox.tools.commands import OutputFormat, bring_with_progress
-from gitops_bot.sandbox.tour import Tour, print_table
+from gitops_bot.sandbox.tour import Tour
+from gitops_bot.sandbox.tour_rows import print_table
 from gitops_bot.sandbox.world import Wishes, World
 
 # Seconds between two looks whether everything still runs.
@@ -128,7 +129,7 @@ def sandbox(
     notes, screen = Console(stderr=True), Console()
 
     async def run() -> None:
-        wishes = Wishes(clusters=clusters, source=source, with_bot=with_bot)
+        wishes = Wishes(clusters=clusters, source=source, with_bot=with_bot, opinions=with_bot)
         async with _stoppable() as stop, _world(wishes, state, stop, notes) as world:
             description = world.description()
             if output is OutputFormat.JSON:
@@ -156,7 +157,10 @@ def demo(
 
     async def run() -> None:
         nonlocal held
-        async with _stoppable() as stop, _world(Wishes(clusters=clusters), state, stop, console) as world:
+        async with (
+            _stoppable() as stop,
+            _world(Wishes(clusters=clusters, opinions=True), state, stop, console) as world,
+        ):
             tour = Tour(world.description(), say=lambda text: console.print(text, markup=False, highlight=False))
             await asyncio.to_thread(world.start_bot)
             if once:

@@ -137,10 +137,10 @@ class Observer:
                 return entries
             page += 1
 
-    async def open_pull_request(self, branch: str, title: str, body: str, *, login: str = "") -> int:
+    async def open_pull_request(self, branch: str, title: str, body: str, *, login: str = "", fork: str = "") -> int:
         """Open a pull request and give its number.
 
-        From a branch of the repository itself; by anybody but its author (``login``) from their fork.
+        By the author of the fleet, or ``login``; from a branch of the repository itself, or of somebody's ``fork``.
         """
         answer = await self.call_github(
             "POST",
@@ -149,7 +149,7 @@ class Observer:
             body={
                 "title": title,
                 "body": body,
-                "head": f"{login}:{branch}" if login and login != self.author else branch,
+                "head": f"{fork}:{branch}" if fork else branch,
                 "base": "main",
             },
         )

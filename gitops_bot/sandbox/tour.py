@@ -6,19 +6,17 @@ of its code is used: a bot that tells something untrue, repeats itself or does n
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from gitops_bot.sandbox.fleet.checkout import Checkout, with_credentials
 from gitops_bot.sandbox.fleet.sample import BY_HAND, change_by_hand
 from gitops_bot.sandbox.kubernetes_api import ApiRefused
 from gitops_bot.sandbox.observer import Observer, SeenMessage, until
+from gitops_bot.sandbox.tour_opinions import opinion_scene
+from gitops_bot.sandbox.tour_rows import Row, line_with, quote
 from gitops_bot.sandbox.tour_stories import NEW_NGINX, Story, setting, stories
 from gitops_bot.sandbox.world import CONTRIBUTOR
 
@@ -28,17 +26,6 @@ _DEPLOYMENT = "/apis/apps/v1/namespaces/podinfo/deployments/podinfo"
 _CONFIG = "/api/v1/namespaces/podinfo/configmaps/podinfo"
 _REFUSED_DEPLOYMENT = "/apis/apps/v1/namespaces/web/deployments/web"
 _SOURCE = "/apis/source.toolkit.fluxcd.io/v1/namespaces/flux-system/gitrepositories/flux-system"
-_TABLE_WIDTH = 150
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table."""
-
-    what: str
-    expected: str
-    seen: str
-    held: bool
 
 
 @dataclass(slots=True)
@@ -79,6 +66,7 @@ class Tour:
             await self._open(world)
             told = await self._tell(world)
             await self._before_clicks(world)
+            await self._opinion(world)
             await self._comment(world, told)
             await self._approve_own(world, told)
             await self._approve(world, told)
@@ -92,8 +80,11 @@ class Tour:
         return self._opened.old.rsplit(":", 1)[1], self._opened.new.rsplit(":", 1)[1]
 
     def _row(self, what: str, expected: str, seen: object, *, held: bool) -> None:
-        self._rows.append(Row(what, expected, str(seen), held))
-        self._say(f"{'✓' if held else '✗'} {what}: {seen}")
+        self._keep(Row(what, expected, str(seen), held))
+
+    def _keep(self, row: Row) -> None:
+        self._rows.append(row)
+        self._say(f"{'✓' if row.held else '✗'} {row.what}: {row.seen}")
 
     async def _open(self, world: Observer) -> None:
         self._say("Waiting until the bot looks at the repository …")
@@ -113,16 +104,23 @@ class Tour:
                 await self._open_one(world, checkout, name, story)
 
     async def _open_one(self, world: Observer, checkout: Checkout, name: str, story: Story) -> None:
-        branch, login = story.branch + self._suffix, CONTRIBUTOR if story.from_fork else world.author
-        if story.from_fork:
-            fork = await world.call_github("POST", f"/repos/{world.repository}/forks", login=login, body={})
-            url = f"{world.github['git_url']}/{fork['full_name']}.git"
+        branch = story.branch + self._suffix
+        login = CONTRIBUTOR if story.from_fork else story.by or world.author
+        fork = login if story.from_fork else ""
+        if login != world.author:
+            repository = world.repository
+            if fork:
+                made = await world.call_github("POST", f"/repos/{repository}/forks", login=login, body={})
+                repository = made["full_name"]
+            url = f"{world.github['git_url']}/{repository}.git"
             address = with_credentials(url, login, world.github["tokens"][login])
             checkout = replace(checkout, url=address, author=login)
         self._opened.heads[name] = await asyncio.to_thread(
             checkout.change_on_branch, branch, "origin/main", story.files, story.title
         )
-        self._opened.numbers[name] = await world.open_pull_request(branch, story.title, story.body, login=login)
+        self._opened.numbers[name] = await world.open_pull_request(
+            branch, story.title, story.body, login=login, fork=fork
+        )
         self._say(f"{login} opens #{self._opened.numbers[name]}: {story.title}")
 
     async def _tell(self, world: Observer) -> SeenMessage | None:
@@ -137,19 +135,19 @@ class Tour:
         self._row(
             "  says what changes",
             f"Deployment podinfo, {old} to {new}; ConfigMap, {setting(new)}",
-            f"{_quote(told, f':{new}')} | {_quote(told, setting(new))}",
+            f"{quote(told, f':{new}')} | {quote(told, setting(new))}",
             held=told is not None and told.says(*words),
         )
         self._row(
             "  counts only that",
             "2 objects",
-            _quote(told, "2 objects"),
+            quote(told, "2 objects"),
             held=told is not None and told.says("2 objects"),
         )
         self._row(
             "  tells what it found changed by hand",
             f"drift: {BY_HAND}",
-            _quote(told, BY_HAND),
+            quote(told, BY_HAND),
             held=told is not None and told.says("drift", BY_HAND),
         )
         buttons = sorted(told.buttons) if told else []
@@ -171,7 +169,7 @@ class Tour:
         self._row(
             "  gives the API server's reason",
             reason,
-            _quote(message, reason),
+            quote(message, reason),
             held=bool(message and message.says(reason)),
         )
         offered = message is not None and "approve" in message.buttons
@@ -188,6 +186,11 @@ class Tour:
         made = [number for number in self._opened.numbers.values() if await _written(world, number)]
         self._row("Before a click: written on GitHub", "nothing", made or "nothing", held=not made)
 
+    async def _opinion(self, world: Observer) -> None:
+        number, brought = self._opened.numbers["change"], setting(self._versions()[1])
+        for row in await opinion_scene(world, number, brought, patience=self._patience, say=self._say):
+            self._keep(row)
+
     async def _comment(self, world: Observer, told: SeenMessage | None) -> None:
         number = self._opened.numbers["change"]
         if told is not None:
@@ -197,7 +200,8 @@ class Tour:
         self._row("Click on comment: comments of the bot", "1", len(comments), held=len(comments) == 1)
         body = comments[0]["body"] if comments else ""
         old, new = self._versions()
-        self._row("  it has the diff", f"{old} to {new}", _line(body, new), held=old in body and new in body)
+        has_both = f"podinfo:{old}" in body and f"podinfo:{new}" in body
+        self._row("  it has the diff", f"podinfo:{old} to {new}", line_with(body, f"podinfo:{new}"), held=has_both)
 
     async def _approve_own(self, world: Observer, told: SeenMessage | None) -> None:
         """The same button does not do the same for everybody."""
@@ -236,7 +240,7 @@ class Tour:
         messages = await self._wait_message(world, number, lambda message: message.says("held", CONTRIBUTOR))
         message = messages[0] if messages else None
         said = message is not None and message.says("held", CONTRIBUTOR) and not message.says(f"nginx:{NEW_NGINX}")
-        self._row(f"#{number}, from a fork", f"held, in {CONTRIBUTOR}'s fork", _quote(message, "held"), held=said)
+        self._row(f"#{number}, from a fork", f"held, in {CONTRIBUTOR}'s fork", quote(message, "held"), held=said)
         offered = sorted(message.buttons) if message else []
         self._row(
             "  has buttons",
@@ -250,9 +254,7 @@ class Tour:
         change = f"nginx:{NEW_NGINX}"
         messages = await self._wait_message(world, number, lambda message: message.says(change))
         seen = messages[0] if messages else None
-        self._row(
-            "Click on run: says what changes", change, _quote(seen, change), held=bool(seen and seen.says(change))
-        )
+        self._row("Click on run: says what changes", change, quote(seen, change), held=bool(seen and seen.says(change)))
 
     def _nothing_written(self, world: Observer, before: Mapping[str, Any] | None) -> None:
         after = world.cluster.get(_DEPLOYMENT)
@@ -288,7 +290,12 @@ class Tour:
 
     async def _still_one_message(self, world: Observer) -> None:
         """Count last, when whatever comes too late or twice is there."""
-        for name, expected in (("change", 1), ("readme", 0), ("refused", 1), ("held", 1)):
+        for name, expected in (
+            ("change", 1),
+            ("readme", 0),
+            ("refused", 1),
+            ("held", 1),
+        ):
             number = self._opened.numbers[name]
             count = len(await world.messages_about(number))
             self._row(f"At the end: messages about #{number} ({name})", str(expected), count, held=count == expected)
@@ -331,28 +338,3 @@ async def _written(world: Observer, number: int) -> bool:
 
 def _is_about_approval(message: SeenMessage, name: str) -> bool:
     return any("approve" in line.casefold() and name in line for line in message.text.splitlines())
-
-
-def _line(text: str, word: str) -> str:
-    """Give the first line with a word in it, shortened for the table."""
-    found = next((line for line in text.splitlines() if word.casefold() in line.casefold()), "")
-    return found.strip()[:100] or "nothing of it"
-
-
-def _quote(message: SeenMessage | None, word: str) -> str:
-    return _line(message.text, word) if message else "no message"
-
-
-def print_table(rows: Iterable[Row], console: Console) -> None:
-    """Print what was expected and what was seen."""
-    if not console.is_terminal:
-        # A log has no edge: nothing is folded that need not be.
-        console.width = _TABLE_WIDTH
-    table = Table("", "what", "expected", "seen")
-    count = failed = 0
-    for row in rows:
-        count, failed = count + 1, failed + (not row.held)
-        # Text of others: no markup is read in it.
-        table.add_row(*(Text(text) for text in ("✓" if row.held else "✗", row.what, row.expected, row.seen)))
-    console.print(table)
-    console.print(f"{count - failed} of {count} as expected", style="green" if not failed else "bold red")

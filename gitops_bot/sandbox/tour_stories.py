@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitops_bot.sandbox.errors import SandboxError
+from gitops_bot.sandbox.world import UPDATER
 
 _IMAGE = "ghcr.io/stefanprodan/podinfo"
 _VERSION = re.compile(rf"{re.escape(_IMAGE)}:(\d+\.\d+)\.(\d+)")
@@ -30,6 +31,8 @@ class Story:
     files: Mapping[str, tuple[str, str]]
     # By somebody who may not push to the repository.
     from_fork: bool = False
+    # Who opens it; "": the author of the fleet.
+    by: str = ""
 
 
 _README = Story(
@@ -51,6 +54,26 @@ _HELD = Story(
     "From somebody who may not push here.",
     {"apps/base/web/deployment.yaml": (f"nginx:{OLD_NGINX}", f"nginx:{NEW_NGINX}")},
     from_fork=True,
+)
+_MONITORING = "infrastructure/base/monitoring"
+OLD_PROMETHEUS, NEW_PROMETHEUS = "v3.5.0", "v3.5.1"
+_HARMLESS = Story(
+    "renovate/prometheus",
+    f"Update prometheus to {NEW_PROMETHEUS}",
+    "A release with fixes only.",
+    {f"{_MONITORING}/prometheus.yaml": (f"prometheus:{OLD_PROMETHEUS}", f"prometheus:{NEW_PROMETHEUS}")},
+    by=UPDATER,
+)
+_INGRESS = "registry.k8s.io/ingress-nginx/controller"
+_LYING = Story(
+    "renovate/ingress-nginx",
+    "Update ingress-nginx to v1.13.4",
+    "A release with fixes only.",
+    {
+        "infrastructure/base/ingress/controller.yaml": (f"{_INGRESS}:v1.13.3", f"{_INGRESS}:v1.13.4"),
+        f"{_MONITORING}/access.yaml": ("endpoints, pods]", "endpoints, pods, secrets]"),
+    },
+    by=UPDATER,
 )
 
 
@@ -74,4 +97,9 @@ def stories(fleet: Path) -> Mapping[str, Story]:
             "apps/base/podinfo/config.yaml": ("\ndata:\n", f"\ndata:\n  {setting(new)}: tcp://cache:6379\n"),
         },
     )
-    return {"change": change, "readme": _README, "refused": _REFUSED, "held": _HELD}
+    return {
+        "change": change,
+        "readme": _README,
+        "refused": _REFUSED,
+        "held": _HELD,
+    }

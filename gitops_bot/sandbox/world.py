@@ -2,10 +2,9 @@
 
 import asyncio
 import os
-import secrets
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from gitops_bot.sandbox.bot_settings import CLIENT_ID, Surroundings, bot_settings, model_settings
 from gitops_bot.sandbox.cluster import Cluster, write_joint_kubeconfig
 from gitops_bot.sandbox.errors import SandboxError
 from gitops_bot.sandbox.fleet import sample
@@ -21,7 +21,7 @@ from gitops_bot.sandbox.fleet.origin import Fleet, own_branch, own_fleet, own_na
 from gitops_bot.sandbox.fleet.seed import start_sync, unfinished, wait_applied
 from gitops_bot.sandbox.github import GitHubStandIn
 from gitops_bot.sandbox.identities import apply_identities, core_kubeconfig
-from gitops_bot.sandbox.llm import LanguageModelStandIn
+from gitops_bot.sandbox.llm import LanguageModelStandIn, plausible
 from gitops_bot.sandbox.ports import Ports
 from gitops_bot.sandbox.processes import Process, Supervisor
 from gitops_bot.sandbox.slack import SlackStandIn
@@ -31,11 +31,9 @@ from gitops_bot.sandbox.tools.bring import Toolbox
 BOT, AUTHOR, REVIEWER, FLUX = "gitops-bot", "alex", "robin", "flux"
 # May read the repository only, so their pull requests come from a fork. Not in Slack.
 CONTRIBUTOR = "sasha"
+# A dependency bot: an App.
+UPDATER = "renovate[bot]"
 CHANNEL = "deployments"
-# Of the App whose device flow `/link` uses.
-_CLIENT_ID = "Iv1.sandbox"
-# Seconds between two looks of the bot at a repository. On GitHub it is 30; nobody wants to wait in a demo.
-_POLL_INTERVAL = 2.0
 # Seconds until the sample has to be applied, and that somebody's own repository is waited for.
 _SAMPLE_PATIENCE = 120.0
 _OWN_PATIENCE = 25.0
@@ -55,6 +53,8 @@ class Wishes:
     # Somebody's own repository; None: the sample.
     source: Path | None = None
     with_bot: bool = False
+    # Whether a model is asked about the pull requests of the sample.
+    opinions: bool = False
 
 
 @dataclass(slots=True)
@@ -106,6 +106,8 @@ class World:
             )
         )
         self._made.kubeconfig = write_joint_kubeconfig(self._state.folder / "kubeconfig", self.clusters)
+        if self._wishes.opinions:
+            self.llm.script.model = plausible
         self._made.settings_file = self._write_settings(kubeconfigs)
         if self._wishes.with_bot:
             self.start_bot()
@@ -183,15 +185,16 @@ class World:
 
     def _fill_github(self) -> tuple[str, str]:
         """Make people and the repository, and give owner and name."""
-        self.github.device_flows.clients.add(_CLIENT_ID)
+        self.github.device_flows.clients.add(CLIENT_ID)
         owner, name = (sample.OWNER, sample.NAME) if self._wishes.source is None else own_name(self._wishes.source)
         self._made.repository = f"{owner}/{name}"
         for login in (BOT, AUTHOR, REVIEWER, FLUX, CONTRIBUTOR):
             # Only the bot is to mind the limits; people and Flux set the scene.
             self._made.tokens[login] = self.github.create_user(login, unlimited=login != BOT)
+        self._made.tokens[UPDATER] = self.github.create_user(UPDATER, bot=True, unlimited=True)
         branch = "main" if self._wishes.source is None else own_branch(self._wishes.source)
         self.github.create_repository(owner, name, private=True, default_branch=branch)
-        for login in (BOT, AUTHOR, REVIEWER):
+        for login in (BOT, AUTHOR, REVIEWER, UPDATER):
             self.github.grant(owner, name, login, "write")
         for login in (FLUX, CONTRIBUTOR):
             self.github.grant(owner, name, login, "read")
@@ -241,34 +244,22 @@ class World:
             self._say(f"Cluster {cluster.name}, not applied: {reason}")
 
     def _write_settings(self, kubeconfigs: list[Path]) -> Path:
-        secret = self._state.write_secret
-        settings: Mapping[str, Any] = {
-            "clusters": [
-                {"name": cluster.name, "kubeconfig": str(kubeconfig)}
-                for cluster, kubeconfig in zip(self.clusters, kubeconfigs, strict=True)
-            ],
-            "github": {
-                "api_url": self.github.api_url,
-                "html_url": self.github.html_url,
-                "token_file": str(secret("github-token", self._made.tokens[BOT])),
-                "oauth_client_id": _CLIENT_ID,
-                "oauth_key_file": str(secret("oauth-key", secrets.token_hex(32))),
-            },
-            "watch": {"interval": _POLL_INTERVAL},
-            "slack": {
-                "api_url": self.slack.api_url,
-                "bot_token_file": str(secret("slack-bot-token", self.slack.bot_token)),
-                "app_token_file": str(secret("slack-app-token", self.slack.app_token)),
-                "channel": self._made.channel,
-            },
-            # In a demo everything is to be tried.
-            "decisions": {"merge": "squash"},
-            "people": {user: login for login, user in self._made.slack_users.items()},
-            "store": {"folder": str(self._state.part("bot"))},
-            "flux": {"binary": str(self._toolbox.path("flux"))},
-            "web": {"port": 0},
-            "log": {"format": "json"},
-        }
+        files = {cluster.name: kubeconfig for cluster, kubeconfig in zip(self.clusters, kubeconfigs, strict=True)}
+        settings = bot_settings(
+            Surroundings(
+                clusters=files,
+                github=self.github,
+                github_token=self._made.tokens[BOT],
+                slack=self.slack,
+                channel=self._made.channel,
+                people={user: login for login, user in self._made.slack_users.items()},
+                apps=(UPDATER,),
+                flux=self._toolbox.path("flux"),
+            ),
+            self._state,
+        )
+        if self._wishes.opinions and self._wishes.source is None:
+            settings = {**settings, "llm": model_settings(self.llm.base_url, self._made.repository)}
         file = self._state.folder / "settings.yaml"
         file.write_text(yaml.safe_dump(dict(settings), sort_keys=False), encoding="utf-8")
         return file

@@ -32,8 +32,9 @@ def report(*changes: Any) -> Report:
 
 
 def setting() -> Any:
-    added = FieldChange("data.CACHE", "+ one map entry added:", "", "tcp://cache:6379", Origin.PULL_REQUEST)
-    return samples.changed("ConfigMap", "web", added)
+    added = FieldChange("data", "+ one map entry added:", "", 'CACHE: "tcp://cache:6379"', Origin.PULL_REQUEST)
+    drift = samples.field_change("data.MESSAGE", "by hand", "", Origin.DRIFT)
+    return samples.changed("ConfigMap", "web", added, drift)
 
 
 def role() -> Any:

@@ -37,7 +37,7 @@ def failed(rows: list[Row]) -> set[str]:
 async def test_it_holds_with_a_bot_that_is_right(world: dict[str, Any], tmp_path: Path) -> None:
     rows = await play(world, tmp_path, "none", 90)
     assert [row for row in rows if not row.held] == []
-    assert len(rows) == 25
+    assert len(rows) == 29
 
 
 @pytest.mark.parametrize(
@@ -54,9 +54,12 @@ async def test_it_holds_with_a_bot_that_is_right(world: dict[str, Any], tmp_path
             },
         ),
         ("twice", {"a real change", "refused by the cluster", "At the end"}),
-        ("deaf", {"Click on comment", "Click on approve", "the message says who did it", "Click on run"}),
+        (
+            "deaf",
+            {"Click on comment", "Click on approve", "the message says who did it", "Click on run", "Click on useful"},
+        ),
         ("talkative", {"At the end"}),
-        ("lenient", {"Click on approve by the author"}),
+        ("lenient", {"Click on approve by the author", "what a model thinks"}),
     ],
 )
 async def test_it_fails_with_a_bot_that_is_wrong(

@@ -2,6 +2,8 @@
 
     python canned_bot.py DESCRIPTION.json none|no-changes|twice|deaf|talkative|lenient
 
+A lenient one lets the author approve, and tells a model's opinion as if it were its own.
+
 It looks at nothing but the list of pull requests and says what the tour expects. With ``none`` the
 tour must hold; with each fault it must fail: so a tour that fails, fails because of the fault.
 """
@@ -22,6 +24,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 UPDATE = re.compile(r"Update podinfo to (\d+\.\d+)\.(\d+)")
 
+OPINION = "A model's opinion: worth a look\n"
+FINDING = "It points to cache, which nobody has seen. `stand-in-large` · 500 tokens, cost 0.0012"
+
 
 def says(title: str, *, released: bool = True) -> str | None:
     if title == "Update nginx to 1.29.2":
@@ -34,7 +39,7 @@ def says(title: str, *, released: bool = True) -> str | None:
     old, new = f"{found[1]}.{int(found[2]) - 1}", f"{found[1]}.{found[2]}"
     key = f"PODINFO_CACHE_{new.replace('.', '_')}"
     return (
-        f"2 objects change\nDeployment podinfo: image {old} → {new}\nConfigMap podinfo: {key} added\n"
+        f"2 objects change\nDeployment podinfo: image podinfo:{old} → podinfo:{new}\nConfigMap podinfo: {key} added\n"
         "drift that was there: PODINFO_UI_MESSAGE Maintenance until noon"
     )
 
@@ -55,6 +60,7 @@ class CannedBot:
         self.known: dict[int, dict[str, Any]] = {}
         self.first = True
         self.released: set[int] = set()
+        self.useful: set[int] = set()
 
     async def run(self) -> None:
         socket = SocketModeClient(app_token=self.slack["app_token"], web_client=self.web)
@@ -87,6 +93,10 @@ class CannedBot:
         name = f"{self.repository}#{pull['number']}"
         actions = ["comment", "view"] if "blocked" in said else ["comment", "approve", "view"]
         actions = ["trust", "view"] if "held" in said else actions
+        if "PODINFO_CACHE" in said:
+            said += f"\n{'' if self.fault == 'lenient' else OPINION}{FINDING}"
+            said += "\n1 found it useful" if pull["number"] in self.useful else ""
+            actions.append("useful")
         buttons = [
             {
                 "type": "button",
@@ -108,8 +118,8 @@ class CannedBot:
         said = "no changes" if self.fault == "no-changes" else str(says(pull["title"]))
         if action["action_id"] == "comment":
             await self.api.post(f"/issues/{pull['number']}/comments", json={"body": said})
-        elif action["action_id"] == "trust":
-            self.released.add(pull["number"])
+        elif action["action_id"] in {"trust", "useful"}:
+            (self.released if action["action_id"] == "trust" else self.useful).add(pull["number"])
             where = {
                 "channel": request.payload["container"]["channel_id"],
                 "ts": request.payload["container"]["message_ts"],

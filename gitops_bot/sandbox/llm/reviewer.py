@@ -16,6 +16,8 @@ _FIELD = re.compile(r"^  ([\w$/~.\[\]-]+)(  .*)?$")
 _VALUE = re.compile(r"^  ([-+]) (.*)$")
 _TITLE = re.compile(r"^title: (.*)$", re.MULTILINE)
 _ADDRESS = re.compile(r"\w+://([\w.-]+):\d+")
+# A field that is none of the pull request's doing.
+_DRIFT = "drift that was there"
 _RIGHTS = ("Role/", "ClusterRole/", "RoleBinding/", "ClusterRoleBinding/")
 # Seconds that it takes its time, as the real ones do.
 _DELAY = 0.8
@@ -42,16 +44,20 @@ def plausible(request: Mapping[str, Any]) -> Answer | None:
 
 def _changes(text: str) -> list[_Change]:
     found: list[_Change] = []
+    drifted: list[list[str]] = []
     for line in text.splitlines():
         if head := _OBJECT.match(line):
             found.append(_Change(head[2], head[3]))
-        elif not found or "drift that was there" in line:
+        elif not found:
             continue
         elif value := _VALUE.match(line):
             if found[-1].fields:
                 found[-1].fields[-1][1 if value[1] == "-" else 2] += value[2]
         elif path := _FIELD.match(line):
             found[-1].fields.append([path[1], "", ""])
+            drifted.extend(found[-1].fields[-1:] if _DRIFT in line else ())
+    for change in found:
+        change.fields = [one for one in change.fields if not any(one is each for each in drifted)]
     return found
 
 
