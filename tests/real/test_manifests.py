@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -13,7 +14,7 @@ from cage import install
 
 from gitops_bot.cluster.guard import GUARD_MESSAGE
 from gitops_bot.cluster.guard_terms import lacking_terms
-from gitops_bot.config import load_settings
+from gitops_bot.config import Settings, load_settings
 from gitops_bot.flux.process import run
 from gitops_bot.flux.protocol import Limits
 from gitops_bot.runner.serve import parser
@@ -252,6 +253,42 @@ def test_the_bot_reaches_the_runner_and_no_metadata_of_machines() -> None:
     assert any(
         ip_address("169.254.169.254") in ip_network(left_out) for block in blocks for left_out in block["except"]
     )
+
+
+async def test_a_language_model_in_the_cluster_is_reached_by_the_bot_alone(tools: Toolbox, tmp_path: Path) -> None:
+    copy_config(tmp_path)
+    (tmp_path / "with").mkdir()
+    (tmp_path / "with/kustomization.yaml").write_text(
+        "namespace: elsewhere\nresources: [../config]\ncomponents: [../config/components/language-model]\n"
+    )
+    built = await kustomize(tools, tmp_path, "with")
+    (opened,) = [
+        one for one in built if (one["kind"], one["metadata"]["name"]) == ("NetworkPolicy", "gitops-bot-language-model")
+    ]
+    assert opened["metadata"]["namespace"] == "elsewhere"
+    for name, reaches in (("gitops-bot", True), ("gitops-bot-runner", False)):
+        labels = deployment(name, built)["spec"]["template"]["metadata"]["labels"]
+        assert selects(opened["spec"]["podSelector"], labels) is reaches
+    # Nothing comes in by it, and every way out names a namespace and ports.
+    assert opened["spec"]["policyTypes"] == ["Egress"]
+    for rule in opened["spec"]["egress"]:
+        assert rule["ports"]
+        assert all(peer["namespaceSelector"]["matchLabels"] for peer in rule["to"])
+
+
+def test_a_provider_outside_is_reached_as_it_is_and_its_key_is_mounted() -> None:
+    text = (CONFIG / "settings.example.yaml").read_text(encoding="utf-8")
+    head, _, model = text.partition("#llm:\n")
+    content = yaml.safe_load(head + "llm:\n" + "\n".join(line.removeprefix("#") for line in model.splitlines()))
+    settings = Settings.model_validate(content)
+    (endpoint,) = settings.llm.endpoints
+    assert endpoint.api_key_file is not None
+    bot = container("gitops-bot", pod_of(deployment()))
+    assert str(endpoint.api_key_file.parent) in [mount["mountPath"] for mount in bot["volumeMounts"]]
+    address = urlsplit(endpoint.address)
+    assert address.scheme == "https"
+    ways = [rule for rule in policy_of("gitops-bot")["egress"] if any("ipBlock" in peer for peer in rule.get("to", ()))]
+    assert any({"protocol": "TCP", "port": address.port or 443} in rule["ports"] for rule in ways)
 
 
 # Rights
