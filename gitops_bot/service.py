@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -22,6 +23,7 @@ from gitops_bot.flux import FluxDoor
 from gitops_bot.git import GitDoor
 from gitops_bot.github import DeviceFlow, GitHubDoor
 from gitops_bot.journeys.carry_out_click import carry_out_waiting_clicks, receive_click
+from gitops_bot.journeys.clear_by_gate import clear_what_is_due
 from gitops_bot.journeys.follow_merge import follow_merges
 from gitops_bot.journeys.kept_looks import KeptLooks
 from gitops_bot.journeys.kept_statuses import KeptStatuses
@@ -41,6 +43,7 @@ from gitops_bot.policies import (
     button_templates,
     channel_policy,
     filter_policy,
+    gate_policy,
     noise_policy,
     opinion_policy,
     publish_policy,
@@ -64,6 +67,10 @@ log = telemetry.logger(__name__)
 
 # Name of the keepsake.
 _VALIDATORS = "github validators"
+# Seconds after which a review leaves its place to the others, and goes on beside them.
+_LONG_REVIEW = 30.0
+# Threads for reading and comparing: as many as reviews side by side may need, and one waits for no other.
+_THREADS = 32
 # Most of the time a click waits for GitHub.
 _CLICKS_SIDE_BY_SIDE = 8
 # People who have a code and type it in at this moment.
@@ -146,7 +153,7 @@ async def _advice(settings: Settings, store: Store, stack: AsyncExitStack) -> Ad
     queue = await stack.enter_async_context(InProcessQueue(concurrency=_MODELS_SIDE_BY_SIDE, name="models"))
     if lost := await store.spend.settle_left(_now()):
         log.warning("calls of models were cut off by the last stop: they count as if they had used all", calls=lost)
-    return Advice(model, queue, policy, spend_limits(settings.llm))
+    return Advice(model, queue, policy, spend_limits(settings.llm), gate_policy(settings.llm.gate))
 
 
 @asynccontextmanager
@@ -159,7 +166,8 @@ async def open_service(settings: Settings) -> AsyncIterator["Service"]:
         eyes = await stack.enter_async_context(open_eyes(settings))
         slack = SlackDoor(settings.slack, settings.network)
         stack.push_async_callback(slack.stop)
-        queue = await stack.enter_async_context(InProcessQueue(concurrency=settings.review.concurrency))
+        reviews = InProcessQueue(concurrency=settings.review.concurrency, long_after=_LONG_REVIEW)
+        queue = await stack.enter_async_context(reviews)
         clicks = await stack.enter_async_context(InProcessQueue(concurrency=_CLICKS_SIDE_BY_SIDE, name="clicks"))
         linking = await stack.enter_async_context(InProcessQueue(concurrency=_LINKING_SIDE_BY_SIDE, name="linking"))
         flow = None
@@ -245,6 +253,7 @@ class Service:
         await carry_out_waiting_clicks(self._doors)
         self._looks = await poll_repositories(self._doors)
         await withdraw_outdated_approvals(self._doors)
+        await clear_what_is_due(self._doors)
         await follow_merges(self._doors)
         self._last_poll = _now()
         await self._keep_validators()
@@ -356,6 +365,7 @@ async def run_service(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT."""
     # A thread that reads something large gives way to the event loop after this time; Python's own is 5 ms.
     sys.setswitchinterval(0.001)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
     stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)

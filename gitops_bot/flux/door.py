@@ -17,13 +17,19 @@ from gitops_bot.flux.private_folders import clear_leftovers
 from gitops_bot.flux.process import close_memory
 from gitops_bot.flux.program import FluxProgram, find_flux
 from gitops_bot.flux.remote_runner import RemoteRunner
+from gitops_bot.flux.seats import Seats
 from gitops_bot.flux.session import Channel, Session
 from gitops_bot.models.checks import RunnerFacts
+from gitops_bot.models.claims import NOBODY, Claimant
 from gitops_bot.models.kustomizations import ClusterCredentials
 from gitops_bot.models.tree import Tree
+from gitops_bot.rules.fairness import terms_of_runs
 
 log = telemetry.logger(__name__)
 
+# Seconds after which a run has to give way: ten times what an ordinary one takes.
+LONG = 10.0
+_MOST_SLOW = 1000
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 # A port that nobody listens on: what asks a cluster all the same is told that there is none.
@@ -38,7 +44,9 @@ class FluxDoor:
     def __init__(self, settings: FluxSettings) -> None:
         """Start nothing yet."""
         self._settings = settings
-        self._slots = asyncio.Semaphore(settings.concurrency)
+        self._seats = Seats(terms_of_runs(settings.concurrency, LONG))
+        # Pull requests of which a run took long the last time; the oldest are forgotten.
+        self._slow: dict[str, None] = {}
         # Half of them, so that a pull request whose runs last for ever leaves the others as many.
         self._share = (settings.concurrency + 1) // 2
         self._limits = protocol.Limits(
@@ -70,10 +78,19 @@ class FluxDoor:
         """Nothing to close: sessions close themselves."""
 
     @asynccontextmanager
-    async def session(self, credentials: ClusterCredentials, trees: Mapping[str, Tree]) -> AsyncIterator[Session]:
+    async def session(
+        self, credentials: ClusterCredentials, trees: Mapping[str, Tree], *, claimant: Claimant = NOBODY
+    ) -> AsyncIterator[Session]:
         """Open a cage with these trees, by the names that ``build`` and ``diff`` will use."""
         async with self._channel() as channel:
-            session = Session(channel, slots=self._slots, share=self._share, limits=self._limits)
+            session = Session(
+                channel,
+                seats=self._seats,
+                share=self._share,
+                limits=self._limits,
+                claimant=claimant,
+                slow=claimant.pull_request in self._slow,
+            )
             try:
                 opening = protocol.opening(
                     self._flux.path,
@@ -85,7 +102,16 @@ class FluxDoor:
                 await session.open(opening, trees)
                 yield session
             finally:
+                self._remember(claimant, session)
                 await session.close()
+
+    def _remember(self, claimant: Claimant, session: Session) -> None:
+        """What a pull request brings next is like what it brought last, until it is seen to be otherwise."""
+        self._slow.pop(claimant.pull_request, None)
+        if claimant.pull_request and session.took_long:
+            self._slow[claimant.pull_request] = None
+        for forgotten in list(self._slow)[:-_MOST_SLOW]:
+            del self._slow[forgotten]
 
     @asynccontextmanager
     async def offline(self, trees: Mapping[str, Tree]) -> AsyncIterator[Session]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from gitops_bot.flux.protocol import Limits
+from gitops_bot.rules.fairness import FIRST_NICENESS, LAST_NICENESS, niceness
 
 _libc = ctypes.CDLL(None, use_errno=True)
 # https://man7.org/linux/man-pages/man2/prctl.2.html
@@ -30,9 +31,8 @@ _PR_SET_NO_NEW_PRIVS = 38
 # Seconds for what is left in the pipes after the group was killed.
 _DRAIN_SECONDS = 2.0
 _CHUNK = 1 << 16
-# Seconds after which a run counts as long: from then on everything else goes first.
-_LONG = 3.0
-_NICEST = 19
+# Seconds between two looks at how much processor time a run has had.
+_LOOK_AT_TIME = 0.25
 # Threads of this user beyond those that run already: enough for every flux, too few for a fork bomb.
 _MORE_THREADS = 1024
 
@@ -78,13 +78,32 @@ def kill_children() -> None:
                     os.waitpid(child, 0)
 
 
+def stand_back(group: int, nice: int) -> None:
+    """Let all threads of a process group go behind those that are less ``nice``; never forward again."""
+    with contextlib.suppress(OSError):
+        if nice > os.getpriority(os.PRIO_PGRP, group):
+            os.setpriority(os.PRIO_PGRP, group, nice)
+            # Where the kernel shares the processor among sessions first, that of the session counts
+            # (sched(7), autogroup).
+            Path(f"/proc/{group}/autogroup").write_text(str(nice), encoding="ascii")
+
+
 def go_last(group: int) -> None:
-    """Let all threads of a process group have only the processor time that nobody else wants, for good."""
+    """Let a process have only what nobody else wants: a processor that does nothing else counts as free for others."""
+    stand_back(group, LAST_NICENESS)
     with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PGRP, group, _NICEST)
-    # Where the kernel shares the processor among sessions first, that of the session counts (sched(7), autogroup).
-    with contextlib.suppress(OSError):
-        Path(f"/proc/{group}/autogroup").write_text(str(_NICEST), encoding="ascii")
+        for thread in Path(f"/proc/{group}/task").iterdir():
+            os.sched_setscheduler(int(thread.name), os.SCHED_IDLE, os.sched_param(0))
+
+
+def _processor_seconds(pid: int) -> float:
+    """Tell what a process has used up to now; 0.0 when it is gone."""
+    try:
+        # https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: fields 14 and 15, in ticks
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def die_with_parent(parent: int) -> None:
@@ -142,11 +161,13 @@ async def run(
     limits: Limits,
     threads: int | None = None,
     enclose: Callable[[], None] = lambda: None,
+    last: bool = False,
 ) -> Ended:
     """Run a program; OSError when it cannot be started.
 
     ``threads`` limits how many threads this user may have, ``enclose`` runs in the child just
-    before the program. Cancelling kills the program.
+    before the program. The more processor time it has had, the more it stands back; with ``last``
+    everything else goes first from the beginning. Cancelling kills the program.
     """
     began = time.monotonic()
     process = subprocess.Popen(  # noqa: ASYNC220, S603 # asyncio's waits for pipes that a grandchild may hold open; argv is ours
@@ -164,9 +185,11 @@ async def run(
         raise AssertionError("both streams are pipes")
     streams = (_Stream(process.stdout, limits.output_bytes), _Stream(process.stderr, limits.output_bytes))
     stopped: Stopped | None = None
+    standing_back = asyncio.create_task(_stand_back_more_and_more(process.pid, last=last))
     try:
         stopped = await _end(process.pid, streams, limits.seconds)
     finally:
+        standing_back.cancel()
         # The dead leader still holds the number of its group.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -176,6 +199,19 @@ async def run(
     if stopped is None and any(stream.too_much for stream in streams):
         stopped = Stopped.OUTPUT
     return Ended(process.returncode, out, err, time.monotonic() - began, stopped)
+
+
+async def _stand_back_more_and_more(pid: int, *, last: bool) -> None:
+    """Look again and again how much a run has had."""
+    if last:
+        go_last(pid)
+        return
+    nice = FIRST_NICENESS
+    stand_back(pid, nice)
+    while nice < LAST_NICENESS:
+        await asyncio.sleep(_LOOK_AT_TIME)
+        nice = max(nice, niceness(_processor_seconds(pid)))
+        stand_back(pid, nice)
 
 
 async def _end(pid: int, streams: Sequence[_Stream], seconds: float) -> Stopped | None:
@@ -196,14 +232,12 @@ async def _end(pid: int, streams: Sequence[_Stream], seconds: float) -> Stopped 
         loop.add_reader(stream.pipe.fileno(), readable, stream)
     pidfd = os.pidfd_open(pid)
     loop.add_reader(pidfd, finish, None)
-    slowing = loop.call_later(_LONG, go_last, pid)
     try:
         async with asyncio.timeout(seconds):
             return await ending
     except TimeoutError:
         return Stopped.DEADLINE
     finally:
-        slowing.cancel()
         loop.remove_reader(pidfd)
         os.close(pidfd)
 

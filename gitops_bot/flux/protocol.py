@@ -1,8 +1,9 @@
 """What the bot and the runner say to each other: one JSON object a line.
 
 The bot opens with `Opening`, then sends each file once (`FileContent`), the trees as paths with
-digests (`TreeListing`), and any number of `Job`s; the runner answers each job with an `Outcome` as
-soon as it is done, in any order. When its input ends it stops everything and goes.
+digests (`TreeListing`), and any number of `Job`s; the runner answers each job with an `Answer` as
+soon as it is done, in any order, or with `Stopped` when it was told to `Stop`. When its input ends it
+stops everything and goes.
 """
 
 import base64
@@ -77,6 +78,22 @@ class Job:
     kustomization: Kustomization
     # (group, kind) of objects that flux must not look at in a diff, for want of a right.
     left_out: tuple[tuple[str, str], ...] = ()
+    # Everything else on the machine goes first.
+    last: bool = False
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Let a job be: others wait for its place."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """Nothing of that job runs any more, and it has no answer."""
+
+    number: int
 
 
 @dataclass(frozen=True)
@@ -112,7 +129,7 @@ class Failure:
     message: str
 
 
-Message = Opening | FileContent | TreeListing | Job | Answer | Look | Sight | Failure
+Message = Opening | FileContent | TreeListing | Job | Answer | Stop | Stopped | Look | Sight | Failure
 
 
 def digest(content: bytes) -> str:
@@ -143,7 +160,7 @@ def encode(message: Message) -> bytes:
         case Job():
             body = {"number": message.number, "operation": message.operation, "tree": message.tree}
             body["kustomization"] = _brief(message.kustomization)
-            body["left_out"] = message.left_out
+            body |= {"left_out": message.left_out, "last": message.last}
         case Look():
             wanted = [[version, one.kind, one.namespace, one.name, one.group] for version, one in message.objects]
             body = {"number": message.number, "objects": wanted, "kustomization": _brief(message.kustomization)}
@@ -194,7 +211,10 @@ _READERS: Mapping[str, Callable[[dict[str, Any]], Message]] = {
         body["tree"],
         _kustomization(body["kustomization"]),
         tuple((group, kind) for group, kind in body.get("left_out", ())),
+        last=bool(body.get("last")),
     ),
+    "Stop": lambda body: Stop(body["number"]),
+    "Stopped": lambda body: Stopped(body["number"]),
     "Answer": _answer,
     "Look": _look,
     "Sight": lambda body: Sight(

@@ -8,7 +8,9 @@ from typing import Any, Protocol
 from gitops_bot import telemetry
 from gitops_bot.errors import RunnerError
 from gitops_bot.flux import protocol
+from gitops_bot.flux.seats import Seats
 from gitops_bot.models.changes import FluxOutcome, OutcomeStatus
+from gitops_bot.models.claims import Claimant
 from gitops_bot.models.kustomizations import Kustomization, ObjectReference
 from gitops_bot.models.tree import Tree
 
@@ -21,6 +23,10 @@ _LAST_WORDS_SECONDS = 2.0
 # Bytes of an ordinary outcome, and how many times the bound of one run all larger ones together may have.
 _LARGE = 1 << 20
 _MOST_LARGE = 3
+
+
+# What answers a job or a look.
+_Heard = protocol.Answer | protocol.Stopped | protocol.Sight
 
 
 class Channel(Protocol):
@@ -42,19 +48,33 @@ class Channel(Protocol):
 class Session:
     """Some trees in a runner, ready for any number of runs. Runs may go side by side."""
 
-    def __init__(self, channel: Channel, *, slots: asyncio.Semaphore, share: int, limits: protocol.Limits) -> None:
-        """Take the way to a runner, which its owner closes; ``slots`` bounds the runs over all sessions.
+    def __init__(
+        self,
+        channel: Channel,
+        *,
+        seats: Seats,
+        share: int,
+        limits: protocol.Limits,
+        claimant: Claimant,
+        slow: bool = False,
+    ) -> None:
+        """Take the way to a runner, which its owner closes; ``seats`` bounds the runs over all sessions.
 
         ``share`` is how many of them this session may have at once: whatever it brings, others get on.
+        ``slow``: what the same pull request brought before took long.
         """
         self._channel = channel
-        self._slots = slots
+        self._seats = seats
+        self._claimant = claimant
+        self._slow = slow
         self._share = asyncio.Semaphore(share)
+        # Whether any run of this session took long.
+        self.took_long = False
         self._output_bytes = limits.output_bytes
         self._large_bytes = 0
         self._looks = asyncio.Semaphore(_LOOKS)
         self._patience = limits.seconds * _RUNS_OF_A_JOB + _GRACE
-        self._waiting: dict[int, asyncio.Future[protocol.Answer | protocol.Sight]] = {}
+        self._waiting: dict[int, asyncio.Future[_Heard]] = {}
         self._numbers = 0
         self._reading = asyncio.create_task(self._listen(), name="listener to the runner")
         self._failure: RunnerError | None = None
@@ -113,12 +133,25 @@ class Session:
         self, operation: str, kustomization: Kustomization, tree: str, left_out: Collection[tuple[str, str]] = ()
     ) -> FluxOutcome:
         kinds = tuple(sorted(left_out))
-        async with self._share, self._slots:
-            answer = await self._ask(lambda number: protocol.Job(number, operation, tree, kustomization, kinds))
+        answer, last = await self._run(operation, kustomization, tree, kinds, last=self._slow), self._slow
+        if isinstance(answer, protocol.Stopped) and not last:
+            # It took long, and others waited: now it waits for a place among those that do.
+            self.took_long = True
+            answer = await self._run(operation, kustomization, tree, kinds, last=True)
         if not isinstance(answer, protocol.Answer):
             raise RunnerError("The runner answered with something else than was asked for.")
+        self.took_long = self.took_long or answer.outcome.seconds >= self._seats.long_after
         telemetry.flux_seconds.labels(operation).observe(answer.outcome.seconds)
         return self._within_measure(answer.outcome)
+
+    async def _run(
+        self, operation: str, kustomization: Kustomization, tree: str, kinds: tuple[tuple[str, str], ...], *, last: bool
+    ) -> _Heard:
+        """Run once; `Stopped` when the seat was wanted back."""
+        async with self._share, self._seats.seat(self._claimant, slow=last) as seat:
+            return await self._ask(
+                lambda number: protocol.Job(number, operation, tree, kustomization, kinds, last=last), seat.wanted
+            )
 
     def _within_measure(self, outcome: FluxOutcome) -> FluxOutcome:
         """Give an outcome; one that is large only while all the large ones of this session can be borne."""
@@ -134,17 +167,21 @@ class Session:
             seconds=outcome.seconds,
         )
 
-    async def _ask(self, message: Callable[[int], protocol.Job | protocol.Look]) -> protocol.Answer | protocol.Sight:
-        """Send a job under a new number and wait for what comes back."""
+    async def _ask(
+        self, message: Callable[[int], protocol.Job | protocol.Look], wanted: asyncio.Event | None = None
+    ) -> _Heard:
+        """Send a job under a new number and wait for what comes back; once its seat is ``wanted`` it is stopped."""
         self._numbers += 1
         number = self._numbers
-        answer: asyncio.Future[protocol.Answer | protocol.Sight] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[_Heard] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer
         try:
             if self._failure is not None:
                 raise self._failure
             await self._send(message(number))
             async with asyncio.timeout(self._patience):
+                if wanted is not None and not await _comes_before(answer, wanted):
+                    await self._send(protocol.Stop(number))
                 return await answer
         except TimeoutError as error:
             raise RunnerError(f"The runner does not answer within {self._patience:g} seconds.") from error
@@ -167,7 +204,7 @@ class Session:
                 message = protocol.decode(line)
                 if isinstance(message, protocol.Failure):
                     why = message.message
-                elif isinstance(message, protocol.Answer | protocol.Sight) and not self._gone(message.number):
+                elif isinstance(message, _Heard) and not self._gone(message.number):
                     self._waiting[message.number].set_result(message)
         except (ValueError, KeyError, TypeError) as error:
             why = f"it said something that is no message ({type(error).__name__})"
@@ -183,3 +220,14 @@ class Session:
         """Whether nobody waits for this answer any more."""
         answer = self._waiting.get(number)
         return answer is None or answer.done()
+
+
+async def _comes_before(answer: asyncio.Future[_Heard], wanted: asyncio.Event) -> bool:
+    """Wait for either; True when the answer is there."""
+    wish = asyncio.create_task(wanted.wait(), name="wish for a seat")
+    either: set[asyncio.Future[Any]] = {answer, wish}
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        wish.cancel()
+    return answer.done()

@@ -6,6 +6,7 @@ from functools import partial
 from gitops_bot.errors import GitHubRefused, GitHubRejected
 from gitops_bot.journeys.approve_commit import approve_commit, withdraw_begun_approval
 from gitops_bot.journeys.change_record import change_record
+from gitops_bot.journeys.gate_due import let_gate_look
 from gitops_bot.journeys.judge_click import Judgement, judge_click
 from gitops_bot.journeys.merge_pull_request import merge_pull_request, was_merged_by_us
 from gitops_bot.journeys.ports import Doors
@@ -74,8 +75,11 @@ async def _do(doors: Doors, click: Click, action: Action, stored: StoredReport, 
 async def _follow_up(doors: Doors, action: Action, stored: StoredReport, outcome: str) -> None:
     """Do what a decision brings about once it is written down. Doing it again does no harm."""
     key = stored.report.pull_request.key
+    if action is not Action.COMMENT:
+        # What a person decides comes before what the gate has come to.
+        await let_gate_look(doors, stored.report.pull_request)
     if action is not Action.TRUST or outcome != "done":
         return
     await change_record(doors, key, lambda now: replace(now, progress=Progress.WAITING, failures=0))
     doors.patience.go_on(review_subject(key))
-    doors.queue.put(key, partial(review_pull_request, doors, key))
+    doors.queue.put(key, partial(review_pull_request, doors, key), owner=stored.report.pull_request.author)

@@ -22,6 +22,7 @@ from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.journeys.render_candidates import render_candidates
 from gitops_bot.journeys.round_off import round_off
 from gitops_bot.models.checks import GuardState
+from gitops_bot.models.claims import Claimant
 from gitops_bot.models.kustomizations import ClusterSnapshot
 from gitops_bot.models.reports import ClusterReport, Finding, KustomizationReport, RowState, Severity, Verdict
 from gitops_bot.rules.affected import Candidate, Surroundings, fed_by
@@ -93,7 +94,8 @@ async def _compared(
     if kept is not None and holds:
         return eyes.looks.carry(pull, kept, change.base_tip)
     trees = {**surroundings.trees, **applied.trees}
-    async with eyes.flux.session(await cluster.diff_credentials(), trees) as cage:
+    claimant = Claimant(pull.key, pull.author)
+    async with eyes.flux.session(await cluster.diff_credentials(), trees, claimant=claimant) as cage:
         rendered = await render_candidates(eyes, cage, surroundings, candidates, board)
         compared = await compare_with_live(eyes, cluster, cage, rendered, applied, board)
         shown = without_refused(rendered, compared)

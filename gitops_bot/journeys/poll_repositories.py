@@ -196,7 +196,8 @@ async def _take_up(doors: Doors, pull: PullRequest, tip: str, record: PullReques
     if doors.patience.pauses(review_subject(pull.key), now):
         return
     told = record.work_key == wanted and not record.lacks_a_cluster and not _is_older(record, _oldest(doors, now))
-    doors.queue.put(pull.key, partial(tell_kept_report if told else review_pull_request, doors, pull.key))
+    work = partial(tell_kept_report if told else review_pull_request, doors, pull.key)
+    doors.queue.put(pull.key, work, owner=pull.author)
 
 
 def _brought_up(

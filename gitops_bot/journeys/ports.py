@@ -6,7 +6,7 @@ raise the errors of its outside system (see errors.py) and nothing else.
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from gitops_bot.journeys.shared_runs import SharedRuns
 from gitops_bot.models.changes import FluxOutcome
 from gitops_bot.models.chat import ChatFile, ChatIdentity, ChatMessage, ChatPerson, Click, PostedMessage
 from gitops_bot.models.checks import GuardState, RunnerFacts
+from gitops_bot.models.claims import NOBODY, Claimant
 from gitops_bot.models.gates import GateVerdict
 from gitops_bot.models.kustomizations import ClusterCredentials, ClusterSnapshot, Kustomization, ObjectReference
 from gitops_bot.models.opinions import Asking, Opinion, Prompt, Purse, Said, SpendLimits, Usage, Vote, Votes
@@ -50,6 +51,7 @@ from gitops_bot.rules.decisions import DecisionPolicy
 from gitops_bot.rules.extra_buttons import ButtonTemplate
 from gitops_bot.rules.feeds import ArtifactOrigin
 from gitops_bot.rules.filters import FilterPolicy
+from gitops_bot.rules.gate import GatePolicy
 from gitops_bot.rules.noise import NoisePolicy
 from gitops_bot.rules.opinions import OpinionPolicy
 from gitops_bot.rules.risk import RiskPolicy
@@ -278,9 +280,12 @@ class Flux(Protocol):
     """flux/: hands work to the runner, the second program."""
 
     def session(
-        self, credentials: ClusterCredentials, trees: Mapping[str, Tree]
+        self, credentials: ClusterCredentials, trees: Mapping[str, Tree], *, claimant: Claimant = NOBODY
     ) -> AbstractAsyncContextManager[FluxSession]:
-        """Open a cage with these trees, by the names that ``build`` and ``diff`` will use."""
+        """Open a cage with these trees, by the names that ``build`` and ``diff`` will use.
+
+        Runs are shared fairly among claimants; those that take long have half of the places at most.
+        """
         ...
 
     async def about_runner(self) -> RunnerFacts:
@@ -569,8 +574,8 @@ class DeviceFlow(Protocol):
 class Queue(Protocol):
     """queue/: one piece of work per key at a time, the newest wins."""
 
-    def put(self, key: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Do ``work`` as soon as nothing of the same key runs."""
+    def put(self, key: str, work: Callable[[], Awaitable[None]], *, owner: str = "") -> None:
+        """Do ``work`` as soon as nothing of the same key runs; an ``owner`` never has all places."""
         ...
 
     @property
@@ -616,6 +621,7 @@ class Advice:
     queue: Queue
     policy: OpinionPolicy
     limits: SpendLimits
+    gate: GatePolicy = field(default_factory=GatePolicy)
 
 
 @dataclass(frozen=True)

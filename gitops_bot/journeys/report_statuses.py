@@ -57,7 +57,7 @@ async def report_statuses(
     written = 0
     for commit, status in gravest(wanted):
         try:
-            written += await _write(doors, repository, commit, status)
+            written += await write_status(doors, repository, commit, status)
         except GitHubRefused as error:
             # Whatever is missing, it is missing for all of them.
             log.warning("may not write statuses", repository=str(repository), reason=str(error))
@@ -68,7 +68,7 @@ async def report_statuses(
     await problem_ended(doors, subject)
 
 
-async def _write(doors: Doors, repository: Repository, commit: str, status: CommitStatus) -> bool:
+async def write_status(doors: Doors, repository: Repository, commit: str, status: CommitStatus) -> bool:
     """Write one status unless GitHub shows it already; whether it was written."""
     target = f"{status.context}|{repository.key}@{commit}"
     digest = hashlib.sha256(f"{status.state}\n{status.description}".encode()).hexdigest()
@@ -94,7 +94,7 @@ async def _of_pull_request(
     if reported is None:
         listed = record is not None and record.progress is Progress.LISTED
         if listed and pull.key not in doors.queue.busy_keys and not _waits(doors, pull.key):
-            doors.queue.put(pull.key, partial(_look_in_silence, doors, pull.key))
+            doors.queue.put(pull.key, partial(_look_in_silence, doors, pull.key), owner=pull.author)
         return _all(doors, StatusState.PENDING, commit_status.LOOKING)
     hold = hold_on(await doors.store.decisions(pull.key))
     if hold is not None:

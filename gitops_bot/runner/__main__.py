@@ -9,16 +9,17 @@ import signal
 import stat
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from gitops_bot.flux import protocol
-from gitops_bot.flux.process import adopt_orphans, close_memory, die_with_parent, go_last, kill_children
+from gitops_bot.flux.process import adopt_orphans, close_memory, die_with_parent, kill_children, stand_back
 from gitops_bot.models.tree import Tree
+from gitops_bot.rules.fairness import FIRST_NICENESS, niceness
 from gitops_bot.runner.work import Workshop
 
-# Seconds of processor time that a session of an ordinary pull request needs at most.
-_ORDINARY = 5.0
-_NICE = 5
+# Seconds of processor time between two looks at how much of it this session has had.
+_LOOK_AT_TIME = 0.5
 _MOST_MEMORY = 2 << 30
 
 
@@ -44,7 +45,9 @@ class _Conversation:
         self._folder = folder
         self._workshop: Workshop | None = None
         self._contents: dict[str, bytes] = {}
-        self._jobs: set[asyncio.Task[None]] = set()
+        # Jobs that the bot has told to stop.
+        self._stopped: set[int] = set()
+        self._jobs: dict[int, asyncio.Task[None]] = {}
 
     async def hear(self, line: bytes) -> None:
         """Act on one message."""
@@ -60,9 +63,14 @@ class _Conversation:
                 tree = Tree(files, frozenset(message.oversized), frozenset(message.links))
                 self._open_workshop().add_tree(message.name, tree)
             case protocol.Job() | protocol.Look():
-                job = asyncio.create_task(self._do(message), name=f"job {message.number}")
-                self._jobs.add(job)
-                job.add_done_callback(self._jobs.discard)
+                self._jobs[message.number] = asyncio.create_task(self._do(message), name=f"job {message.number}")
+                # It begins now: what is stopped before it began could not say so.
+                await asyncio.sleep(0)
+            case protocol.Stop():
+                # Without one it has been answered meanwhile.
+                if job := self._jobs.get(message.number):
+                    self._stopped.add(message.number)
+                    job.cancel()
             case _:
                 raise ValueError("that is for the bot to hear, not for the runner")
 
@@ -74,9 +82,10 @@ class _Conversation:
 
     async def end(self) -> None:
         """Stop every run."""
-        for job in self._jobs:
+        jobs = list(self._jobs.values())
+        for job in jobs:
             job.cancel()
-        await asyncio.gather(*self._jobs, return_exceptions=True)
+        await asyncio.gather(*jobs, return_exceptions=True)
 
     def _open_workshop(self) -> Workshop:
         if self._workshop is None:
@@ -84,10 +93,22 @@ class _Conversation:
         return self._workshop
 
     async def _do(self, job: protocol.Job | protocol.Look) -> None:
+        try:
+            await self._answer(job)
+        finally:
+            del self._jobs[job.number]
+
+    async def _answer(self, job: protocol.Job | protocol.Look) -> None:
         if isinstance(job, protocol.Look):
             await self.say(await self._open_workshop().look(job))
-        else:
-            await self.say(protocol.Answer(job.number, await self._open_workshop().do(job)))
+            return
+        try:
+            answer: protocol.Message = protocol.Answer(job.number, await self._open_workshop().do(job))
+        except asyncio.CancelledError:
+            if job.number not in self._stopped:
+                raise
+            answer = protocol.Stopped(job.number)
+        await self.say(answer)
 
 
 async def _converse(folder: Path) -> int:
@@ -119,9 +140,9 @@ def main() -> int:
     close_memory()
     adopt_orphans()
     # The bot itself comes first, and other sessions before one that has had more than its part.
-    os.nice(_NICE)
-    signal.signal(signal.SIGPROF, lambda *_: go_last(os.getpid()))
-    signal.setitimer(signal.ITIMER_PROF, _ORDINARY)
+    stand_back(os.getpid(), FIRST_NICENESS)
+    signal.signal(signal.SIGPROF, lambda *_: stand_back(os.getpid(), niceness(time.process_time())))
+    signal.setitimer(signal.ITIMER_PROF, _LOOK_AT_TIME, _LOOK_AT_TIME)
     # Python's own memory, which files of a pull request fill too; flux gets a limit of its own.
     resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
     # Who started us tells its number; without it the end of the input must do.

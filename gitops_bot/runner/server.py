@@ -29,7 +29,7 @@ log = telemetry.logger(__name__)
 class Bounds:
     """What all sessions together, and each, may take."""
 
-    sessions: int = 8
+    sessions: int = 16
     # Bytes that a bot may send in one session: the trees of a pull request, in base64.
     session_bytes: int = 512 << 20
     # Seconds that a session may last.

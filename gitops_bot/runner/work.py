@@ -226,12 +226,18 @@ class Workshop:
                     limits=self._opening.limits,
                     threads=self._threads,
                     enclose=enclose,
+                    last=prepared.job.last,
                 )
             )
             # While flux works: what redaction imports at its first use.
-            await asyncio.sleep(0)
-            prepared.redactor.plain("")
-            return await running
+            try:
+                await asyncio.sleep(0)
+                prepared.redactor.plain("")
+                return await running
+            finally:
+                # Whoever stops us may do so before anybody waits for it.
+                running.cancel()
+                await asyncio.wait({running})
 
     def _redacted(self, prepared: _Prepared, outcome: FluxOutcome) -> FluxOutcome:
         """Take secrets out of both texts, and the paths of this machine out of the message."""

@@ -10,15 +10,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from waiting import until
 
-from gitops_bot.flux import process
 from gitops_bot.flux.command import read_outcome
 from gitops_bot.flux.landlock import Enclosure, enclosed, level
 from gitops_bot.flux.process import Ended, Stopped, run
 from gitops_bot.flux.protocol import Limits
 from gitops_bot.models.changes import OutcomeStatus
+from gitops_bot.rules import fairness
 
 ENVIRONMENT = {"PATH": os.defpath}
 QUICK = Limits(seconds=2)
@@ -262,7 +263,6 @@ async def test_threads_of_another_user_are_limited() -> None:
     runner = """
 import asyncio, os
 from pathlib import Path
-from gitops_bot.flux import process
 from gitops_bot.flux.protocol import Limits
 process._MORE_THREADS = 5
 os.setgroups([]), os.setgid(65534), os.setuid(65534)
@@ -284,16 +284,36 @@ def test_signals_have_names() -> None:
     assert "SIGSEGV" in read_outcome("build", ended, QUICK).message
 
 
-async def test_a_run_that_takes_long_goes_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "_LONG", 0.5)
-    script = """
-import os, threading, time
-def wait():
-    while os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) < 19: time.sleep(0.01)
-print(os.getpriority(os.PRIO_PROCESS, 0) < 19, flush=True)
-other = threading.Thread(target=wait)
-other.start(), wait(), other.join()
-print("all threads")
-"""
-    ended = await program(script, tmp_path)
-    assert ended.stdout.decode().split("\n") == ["True", "all threads", ""], ended
+def only_child() -> psutil.Process:
+    (child,) = psutil.Process().children()
+    return child
+
+
+async def test_a_run_stands_back_the_more_it_has_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fairness, "_NICENESS", ((0.4, 19), (0.2, 10)))
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    running = asyncio.create_task(
+        program("import threading\nthreading.Thread(target=lambda: [0 for _ in iter(int, 1)]).start()", tmp_path)
+    )
+    try:
+        await until(lambda: psutil.Process().children(), "it runs")
+        child = only_child()
+        assert child.nice() <= max(own, 10)
+        await until(lambda: child.nice() == 19, "it has had its part", 60)
+        assert {os.getpriority(os.PRIO_PROCESS, thread.id) for thread in child.threads()} == {19}
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
+
+
+async def test_what_took_long_before_goes_last_at_once(tmp_path: Path) -> None:
+    sleeping = run(["sleep", "1000"], folder=tmp_path, environment=ENVIRONMENT, limits=PATIENT, last=True)
+    running = asyncio.create_task(sleeping)
+    try:
+        await until(lambda: psutil.Process().children(), "it runs")
+        pid = only_child().pid
+        await until(lambda: os.sched_getscheduler(pid) == os.SCHED_IDLE, "it is idle to the kernel", 5)
+        assert os.getpriority(os.PRIO_PROCESS, pid) == 19
+    finally:
+        running.cancel()
+        await asyncio.wait({running})

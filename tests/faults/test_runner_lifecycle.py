@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,15 +20,19 @@ from waiting import until
 from gitops_bot.config import FluxSettings
 from gitops_bot.errors import RunnerError
 from gitops_bot.flux import FluxDoor, protocol
+from gitops_bot.flux import door as flux_door
 from gitops_bot.flux.child_runner import ChildChannel, child_runner
+from gitops_bot.flux.seats import Seats
 from gitops_bot.flux.session import Session
 from gitops_bot.models.changes import OutcomeStatus
+from gitops_bot.models.claims import NOBODY, Claimant
 from gitops_bot.models.kustomizations import ClusterCredentials, Kustomization, KustomizationId
 from gitops_bot.models.tree import Tree
+from gitops_bot.rules.fairness import FIRST_NICENESS, LAST_NICENESS, terms_of_runs
 
 APPS = Kustomization(KustomizationId("production", "flux-system", "apps"), {"path": "./apps"}, live=False)
 TREE = Tree({"apps/a.yaml": b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: b}\n"})
-NOBODY = 65534
+NOBODYS_USER = 65534
 
 
 @pytest.fixture
@@ -169,7 +173,7 @@ async def test_what_both_leave_when_killed_together_is_cleared_at_the_next_start
     assert any(b"token-canary" in path.read_bytes() for path in below(temporary) if path.is_file()), "nothing was left"
     strangers = temporary / "gitops-bot-runner-of-somebody-else"
     strangers.mkdir()
-    os.chown(strangers, NOBODY, NOBODY)
+    os.chown(strangers, NOBODYS_USER, NOBODYS_USER)
     async with FluxDoor(FluxSettings()) as door, door.session(credentials(silence), {"t": TREE}) as cage:
         assert len(folders_in(temporary) - {strangers}) == 1
         # Another bot of the same user starts: what is in use stays.
@@ -206,7 +210,7 @@ sys.exit(runner.main())
     assert process.stderr
     limits = protocol.Limits(seconds=60)
     channel = ChildChannel(process.stdin, process.stdout, process.stderr)
-    session = Session(channel, slots=asyncio.Semaphore(4), share=4, limits=limits)
+    session = Session(channel, seats=Seats(terms_of_runs(4, 60.0)), share=4, limits=limits, claimant=NOBODY)
     opening = protocol.opening(str(flux), credentials(server), redaction_key=b"k" * 32, concurrency=4, limits=limits)
     await session.open(opening, {"t": TREE})
     try:
@@ -221,7 +225,7 @@ async def test_it_needs_no_rights_of_root(silence: str) -> None:
     # The flux of the tests lies in a folder that every user may read.
     flux = Path(str(shutil.which("flux")))
     folder = Path(tempfile.mkdtemp(prefix="gitops-bot-test-"))
-    os.chown(folder, NOBODY, NOBODY)
+    os.chown(folder, NOBODYS_USER, NOBODYS_USER)
     try:
         async with runner_of_nobody(folder, silence, flux) as cage:
             outcomes = await asyncio.gather(*(cage.build(APPS, "t") for _ in range(3)))
@@ -281,6 +285,61 @@ async def test_one_session_leaves_slots_to_the_others(silence: str, temporary: P
     await asyncio.gather(*waiting, return_exceptions=True)
 
 
+async def test_a_harmless_pull_request_is_done_while_hostile_ones_last(
+    silence: str, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More people than there are places, each with runs that never end: those that take long give way."""
+    monkeypatch.setattr(flux_door, "LONG", 3.0)
+    async with FluxDoor(FluxSettings(concurrency=2)) as door, AsyncExitStack() as stack:
+        hostile = []
+        for number in range(3):
+            session = door.session(
+                credentials(silence), {"t": TREE}, claimant=Claimant(f"fleet#{number}", f"mallory-{number}")
+            )
+            cage = await stack.enter_async_context(session)
+            hostile += [asyncio.create_task(cage.diff(APPS, "t")) for _ in range(2)]
+        await until(lambda: len(flux_in(temporary)) == 2, "every place is taken")
+        claimant = Claimant("fleet#9", "alice")
+        async with door.session(credentials(silence), {"t": TREE}, claimant=claimant) as harmless:
+            assert (await harmless.build(APPS, "t")).status is OutcomeStatus.UNCHANGED
+        assert not any(task.done() for task in hostile), "none of them was given up"
+        # What was stopped is gone: never more runs than there are places.
+        assert len(flux_in(temporary)) <= 2
+    await asyncio.gather(*hostile, return_exceptions=True)
+    assert running_in(temporary) == []
+
+
+async def test_a_run_that_gave_way_is_begun_again_and_told_like_any_other(
+    silence: str, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flux_door, "LONG", 0.5)
+    claimants = [Claimant(f"fleet#{number}", f"mallory-{number}") for number in range(3)]
+
+    def niceness() -> list[int]:
+        return [os.getpriority(os.PRIO_PROCESS, process.pid) for process in flux_in(temporary)]
+
+    async with FluxDoor(FluxSettings(concurrency=2, deadline=3)) as door:
+        async with AsyncExitStack() as stack:
+            cages = [
+                await stack.enter_async_context(door.session(credentials(silence), {"t": TREE}, claimant=claimant))
+                for claimant in claimants
+            ]
+            running = [asyncio.create_task(cage.diff(APPS, "t")) for cage in cages[:2]]
+            await until(lambda: len(flux_in(temporary)) == 2, "every place is taken")
+            before = {process.pid for process in flux_in(temporary)}
+            running.append(asyncio.create_task(cages[2].diff(APPS, "t")))
+            await until(lambda: {process.pid for process in flux_in(temporary)} - before, "another one begins")
+            assert len(flux_in(temporary)) <= 2
+            outcomes = await asyncio.gather(*running)
+        assert all("was killed" in outcome.message for outcome in outcomes), outcomes
+        # What a pull request brings after that goes last from the beginning; that of others does not.
+        for claimant, nice in ((claimants[0], LAST_NICENESS), (Claimant("fleet#9", "alice"), FIRST_NICENESS)):
+            async with door.session(credentials(silence), {"t": TREE}, claimant=claimant) as cage:
+                waiting = asyncio.create_task(cage.diff(APPS, "t"))
+                await until(lambda: nice in niceness(), f"a run of {claimant.author} has niceness {nice}")  # noqa: B023 # called at once
+            await asyncio.gather(waiting, return_exceptions=True)
+
+
 def config_maps(count: int, size: int) -> bytes:
     one = "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c{}, namespace: b}}\ndata: {{a: {}}}\n"
     return "---\n".join(one.format(at, "x" * size) for at in range(count)).encode()
@@ -292,7 +351,7 @@ async def test_more_objects_than_flux_could_keep_are_refused(silence: str) -> No
     flux = str(shutil.which("flux"))
     opening = protocol.opening(flux, credentials(silence), redaction_key=b"k", concurrency=1, limits=limits)
     async with child_runner() as channel:
-        cage = Session(channel, slots=asyncio.Semaphore(1), share=1, limits=limits)
+        cage = Session(channel, seats=Seats(terms_of_runs(1, 60.0)), share=1, limits=limits, claimant=NOBODY)
         await cage.open(opening, trees)
         outcome = await cage.build(APPS, "many")
         assert (outcome.status, outcome.text) == (OutcomeStatus.REFUSED, "")

@@ -1,6 +1,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from waiting import until
+
 from gitops_bot.queue import InProcessQueue
 
 
@@ -80,3 +82,85 @@ async def test_leaving_cancels_what_runs_and_takes_no_more() -> None:
     assert cancelled.is_set()
     queue.put("c", work)
     assert queue.busy_keys == frozenset()
+
+
+async def test_harmless_work_is_done_while_hostile_work_holds_every_place() -> None:
+    """Four people at once, and one of them with many: none of it ever ends."""
+    stuck, done = asyncio.Event(), asyncio.Event()
+    most = running = 0
+
+    async def never_ends() -> None:
+        nonlocal most, running
+        running += 1
+        most = max(most, running)
+        await stuck.wait()
+
+    async def harmless() -> None:
+        done.set()
+
+    async with InProcessQueue(concurrency=4, long_after=0.05) as queue:
+        for number in range(20):
+            queue.put(f"hostile {number}", never_ends, owner=f"mallory {min(number, 3)}")
+        queue.put("harmless", harmless, owner="alice")
+        await asyncio.wait_for(done.wait(), 5)
+        assert not stuck.is_set()
+        # Others come and go while it lasts, and what is lent has an end.
+        for number in range(20):
+            done.clear()
+            queue.put(f"harmless {number}", harmless, owner="alice")
+            await asyncio.wait_for(done.wait(), 5)
+        assert most <= 8
+        stuck.set()
+        await asyncio.wait_for(queue.idle(), 5)
+
+
+async def test_one_author_never_has_every_place() -> None:
+    """Nobody has to wait until that one counts as long."""
+    stuck, done = asyncio.Event(), asyncio.Event()
+
+    async def never_ends() -> None:
+        await stuck.wait()
+
+    async def harmless() -> None:
+        done.set()
+
+    async with InProcessQueue(concurrency=4) as queue:
+        for number in range(20):
+            queue.put(f"hostile {number}", never_ends, owner="mallory")
+        queue.put("harmless", harmless, owner="alice")
+        await asyncio.wait_for(done.wait(), 5)
+
+
+async def test_what_took_long_once_gets_no_place_that_is_lent() -> None:
+    stuck = asyncio.Event()
+    running: set[str] = set()
+
+    def hostile(name: str) -> Callable[[], Awaitable[None]]:
+        async def run() -> None:
+            running.add(name)
+            try:
+                await stuck.wait()
+            finally:
+                running.discard(name)
+
+        return run
+
+    names = [f"hostile {number}" for number in range(6)]
+    async with InProcessQueue(concurrency=2, long_after=0.05) as queue:
+        for name in names:
+            queue.put(name, hostile(name), owner=name)
+        await until(lambda: len(running) == 4, "as many again are lent", 5)
+        stuck.set()
+        await asyncio.wait_for(queue.idle(), 5)
+        stuck.clear()
+        for name in names[:2]:
+            queue.put(name, hostile(name), owner=name)
+        done = asyncio.Event()
+
+        async def harmless() -> None:
+            done.set()
+
+        queue.put("harmless", harmless, owner="alice")
+        await asyncio.wait_for(done.wait(), 5)
+        assert len(running) == 1
+        stuck.set()
