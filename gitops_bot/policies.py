@@ -8,6 +8,8 @@ from gitops_bot.config import (
     ArtifactSettings,
     ChoiceSettings,
     FilterSettings,
+    GateRuleSettings,
+    GateSettings,
     LanguageModelSettings,
     NoiseSettings,
     RiskSettings,
@@ -16,6 +18,7 @@ from gitops_bot.config import (
     StatusSettings,
 )
 from gitops_bot.errors import SettingsError
+from gitops_bot.models.gates import GateEffect, GateRule, GateSize, TimeWindow
 from gitops_bot.models.opinions import Limits, SpendLimits
 from gitops_bot.models.pull_requests import Repository
 from gitops_bot.models.reports import Severity
@@ -24,6 +27,7 @@ from gitops_bot.rules.affected import ArtifactOrigin
 from gitops_bot.rules.decisions import Action
 from gitops_bot.rules.extra_buttons import ButtonTemplate, wrong_template
 from gitops_bot.rules.filters import Choice, Drafts, FilterPolicy
+from gitops_bot.rules.gate import GatePolicy
 from gitops_bot.rules.noise import FieldRule, NoisePolicy
 from gitops_bot.rules.opinions import OpinionPolicy
 from gitops_bot.rules.publishing import Publish, PublishPolicy
@@ -129,6 +133,31 @@ def settings_digest(settings: Settings) -> str:
 def opinion_policy(settings: LanguageModelSettings) -> OpinionPolicy:
     """Whether a language model is asked, and about what."""
     return OpinionPolicy(settings.enabled, settings.repositories, settings.prompt_characters)
+
+
+def gate_policy(settings: GateSettings) -> GatePolicy:
+    """Which pull requests may be cleared without a person."""
+    return GatePolicy(settings.enabled, tuple(map(_gate_rule, settings.rules)), settings.show_dry_run)
+
+
+def _gate_rule(told: GateRuleSettings) -> GateRule:
+    windows = [TimeWindow(one.numbered_days, one.start, one.end, ZoneInfo(one.zone)) for one in told.times]
+    return GateRule(
+        name=told.name,
+        repositories=told.repositories,
+        paths=told.paths,
+        kinds=told.kinds,
+        authors=told.authors,
+        fields=told.fields,
+        labels=told.labels,
+        forbidden_labels=told.forbidden_labels,
+        windows=tuple(windows),
+        most=GateSize(**told.most.model_dump()),
+        risk=_severity(told.risk),
+        threshold=told.threshold,
+        effect=GateEffect(told.effect),
+        dry_run=told.dry_run,
+    )
 
 
 def spend_limits(settings: LanguageModelSettings) -> SpendLimits:

@@ -192,6 +192,9 @@ model_money = Counter(
 )
 model_seconds = Histogram("gitops_bot_model_seconds", "Time until a language model has answered", registry=registry)
 opinions = Counter("gitops_bot_opinions_total", "Reviews by a language model", ["outcome"], registry=registry)
+gate_looks = Counter(
+    "gitops_bot_gate_looks_total", "Looks of the gate at a report, by rule", ["rule", "outcome"], registry=registry
+)
 guard_proved = Gauge(
     "gitops_bot_guard_proved", "1 when writes of the diff identity are refused", ["cluster"], registry=registry
 )

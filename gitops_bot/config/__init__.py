@@ -5,6 +5,7 @@ held to this file by a test. A secret is either written in the environment or li
 its own (``..._file``), never in the settings file itself.
 """
 
+from gitops_bot.config.gate import GateRuleSettings, GateSettings, GateSizeSettings, GateTimeSettings
 from gitops_bot.config.language_model import (
     LanguageModelEndpointSettings,
     LanguageModelLimitSettings,
@@ -56,6 +57,10 @@ __all__ = [
     "DecisionSettings",
     "FilterSettings",
     "FluxSettings",
+    "GateRuleSettings",
+    "GateSettings",
+    "GateSizeSettings",
+    "GateTimeSettings",
     "GitHubAppSettings",
     "GitHubSettings",
     "IgnoredFieldSettings",

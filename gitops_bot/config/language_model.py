@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from gitops_bot.config.gate import GateSettings
 from gitops_bot.config.section import Section, read_secret
 from gitops_bot.errors import SettingsError
 
@@ -163,3 +164,5 @@ class LanguageModelSettings(Section):
     overrides: Annotated[tuple[LanguageModelOverrideSettings, ...], Field(max_length=20)] = ()
     # Of all calls together, whatever the overrides say.
     limits: LanguageModelLimitsSettings = LanguageModelLimitsSettings()
+    # May a pull request be cleared without a person? Off.
+    gate: GateSettings = GateSettings()

@@ -22,6 +22,11 @@ def approval_marker(doors: Doors, commit: str) -> str:
     return f"gitops-bot/{doors.identity} reviewed-head: {commit}"
 
 
+def gate_marker(doors: Doors, commit: str) -> str:
+    """The same for an approval of the gate's: a person's is another one."""
+    return f"gitops-bot/{doors.identity} cleared-head: {commit}"
+
+
 def changes_marker(doors: Doors, commit: str, login: str, reason: str) -> str:
     """The line in a request for changes of ours: the same person asking the same twice is one request."""
     digest = hashlib.sha256(f"{login}\n{reason}".encode()).hexdigest()[:16]

@@ -5,6 +5,7 @@ from functools import partial
 from gitops_bot import telemetry
 from gitops_bot.errors import GitopsBotError
 from gitops_bot.journeys.ask_model import ask_model
+from gitops_bot.journeys.gate_due import let_gate_look
 from gitops_bot.journeys.ports import Doors
 from gitops_bot.journeys.publish_report import publish_report
 from gitops_bot.journeys.tell_pull_request import has_message, tell_newest_report
@@ -59,6 +60,8 @@ async def _review(doors: Doors, key: str) -> None:
         await doors.store.opinions.save(opinion)
         telemetry.opinions.labels("none" if opinion.answer is None else opinion.answer.judgement.value).inc()
         log.info("reviewed by a model", pull_request=key, model=opinion.model, problem=opinion.problem)
+        # What a review finds counts against clearing.
+        await let_gate_look(doors, record.pull_request)
     # Also one that is kept: a stop, or a side that did not answer, may have come between.
     await _show(doors, key)
 

@@ -1,8 +1,10 @@
 """Find what a pull request would do to our clusters, and tell the team."""
 
+import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
+from typing import Any
 
 from gitops_bot import telemetry
 from gitops_bot.errors import (
@@ -18,6 +20,7 @@ from gitops_bot.errors import (
 )
 from gitops_bot.journeys.change_record import change_record
 from gitops_bot.journeys.channels import channels_of
+from gitops_bot.journeys.gate_due import let_gate_look
 from gitops_bot.journeys.keys import message_key, work_key
 from gitops_bot.journeys.look_at_cluster import NOT_LOOKED_AT
 from gitops_bot.journeys.look_at_pull_request import look_at_pull_request
@@ -37,6 +40,8 @@ from gitops_bot.views import slack_message
 
 log = telemetry.logger(__name__)
 
+# Seconds between two looks whether the commit that is looked at is still the head.
+_STILL_THERE = 2.0
 # Reviews that fail in a row before the pull request is left alone until it moves.
 MOST_FAILURES = 3
 # It is tried again, however long it takes; nobody is at fault here.
@@ -106,10 +111,9 @@ async def _review(doors: Doors, record: PullRequestRecord) -> None:
     board = ProgressBoard(shown=await has_message(doors, pull.key), quiet=await _only_looked_at_again(doors, record))
     released = released_commits(await doors.store.decisions(pull.key))
     async with shown_progress(doors, pull, board):
-        report = await look_at_pull_request(
-            doors, pull, record.base_tip, board, released=released, filters=doors.filters
-        )
-    if await _moved_meanwhile(doors, record):
+        look = look_at_pull_request(doors, pull, record.base_tip, board, released=released, filters=doors.filters)
+        report = await _while_it_stays(doors, record, look)
+    if report is None or await _moved_meanwhile(doors, record):
         log.info("the pull request moved while it was looked at", pull_request=pull.key)
         return
     await _keep(doors, record, report)
@@ -136,6 +140,8 @@ async def _tell(doors: Doors, pull: PullRequest, base_tip: str) -> None:
         doors.patience.pause(review_subject(pull.key), doors.clock())
     else:
         doors.patience.go_on(review_subject(pull.key))
+    if is_told and told_all and not lacks:
+        await let_gate_look(doors, pull)
     # In quiet hours it waits, too: the first tick after them tells it.
     progress = Progress.WAITING if lacks or not told_all else Progress.REPORTED
 
@@ -159,6 +165,21 @@ async def _only_looked_at_again(doors: Doors, record: PullRequestRecord) -> bool
     """Whether people have a report on this very commit: it stays readable until the new one is there."""
     before = await doors.store.report(record.report_id) if record.report_id else None
     return before is not None and before.report.pull_request.head_sha == record.pull_request.head_sha
+
+
+async def _while_it_stays(doors: Doors, record: PullRequestRecord, look: Coroutine[Any, Any, Report]) -> Report | None:
+    """Look to the end; None when the head moved: what flux still does for the old one is for nobody, and ends."""
+    looking = asyncio.create_task(look, name=f"look at {record.pull_request.key}")
+    try:
+        while not looking.done():
+            await asyncio.wait({looking}, timeout=_STILL_THERE)
+            now = await doors.store.pull_request(record.pull_request.key) if not looking.done() else record
+            if now is None or now.pull_request.head_sha != record.pull_request.head_sha:
+                return None
+        return looking.result()
+    finally:
+        looking.cancel()
+        await asyncio.wait({looking})
 
 
 async def _moved_meanwhile(doors: Doors, record: PullRequestRecord) -> bool:

@@ -8,6 +8,7 @@ from gitops_bot.errors import SlackRefused
 from gitops_bot.journeys.approval_outlook import approval_outlook
 from gitops_bot.journeys.call_people import call_people
 from gitops_bot.journeys.channels import channels_of, channels_with_message
+from gitops_bot.journeys.gate_due import shown_gate
 from gitops_bot.journeys.keys import message_key
 from gitops_bot.journeys.ports import Doors
 from gitops_bot.journeys.report_problem import problem_began, problem_ended
@@ -48,6 +49,7 @@ async def tell_newest_report(doors: Doors, pull_request: str, *, now: PullReques
             stored.report,
             pull,
             may_decide=await anybody_may_decide(doors),
+            may_ask=doors.advice is not None and doors.advice.policy.allows(pull.repository),
             made=made,
             released=released_commits(made),
             policy=doors.decision_policy,
@@ -67,6 +69,7 @@ async def tell_newest_report(doors: Doors, pull_request: str, *, now: PullReques
             outcomes=await doors.store.outcomes.of(pull_request),
             opinion=await doors.store.opinions.of(pull_request, stored.report.digest) if doors.advice else None,
             votes=await doors.store.votes.of(pull_request, stored.report.digest) if doors.advice else None,
+            gate=await shown_gate(doors, stored.report),
         )
         # Who may not be woken now is called at the next look after the quiet hours.
         silent = pull.state != "open" or is_quiet(doors.clock(), stored.report, doors.channels.quiet)

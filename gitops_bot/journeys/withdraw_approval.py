@@ -5,6 +5,8 @@ head after a forced push. So our own record of what was approved is the truth, a
 with the head at every tick.
 """
 
+from dataclasses import dataclass
+
 from gitops_bot import telemetry
 from gitops_bot.errors import (
     GitHubError,
@@ -15,12 +17,13 @@ from gitops_bot.errors import (
     SettingsError,
     StoreError,
 )
+from gitops_bot.journeys.gate_due import gate_rules
 from gitops_bot.journeys.ports import Doors
 from gitops_bot.journeys.tell_pull_request import tell_newest_report
 from gitops_bot.journeys.who_is import account_of
 from gitops_bot.models.pull_requests import PullRequest, Review
 from gitops_bot.models.records import Decision, Effect, EffectState, LinkedAccount, StoredReport
-from gitops_bot.rules.decisions import Action, Person
+from gitops_bot.rules.decisions import Action, changes_wanted_by, hold_on
 
 log = telemetry.logger(__name__)
 
@@ -34,8 +37,18 @@ def approval_target(doors: Doors, stored: StoredReport, account: LinkedAccount |
     return f"{doors.identity}|{pull.key}@{pull.head_sha}" + (f"|{account.login.lower()}" if account else "")
 
 
+@dataclass(frozen=True)
+class Approver:
+    """Whose word an approval is. ``slack_user``: whose own account wrote it; "" when we did."""
+
+    login: str
+    slack_user: str = ""
+    # Name of the rule, where no person approved.
+    gate: str = ""
+
+
 async def remember_standing(
-    doors: Doors, person: Person, stored: StoredReport, review: Review, account: LinkedAccount | None
+    doors: Doors, stored: StoredReport, review: Review, target: str, approver: Approver
 ) -> None:
     """Remember an approval that stands, and for what."""
     pull = stored.report.pull_request
@@ -45,14 +58,18 @@ async def remember_standing(
         "base_ref": pull.base_ref,
         "review": str(review.review_id),
         "report": stored.report_id,
-        "login": person.github_login,
-        # Whose own review it is; "" for ours.
-        "slack_user": person.slack_user if account else "",
+        "login": approver.login,
+        "slack_user": approver.slack_user,
+        "gate": approver.gate,
     }
-    target = approval_target(doors, stored, account)
     await doors.store.save_effect(
         Effect(_STANDING, target, stored.report.digest, EffectState.DONE, remote), doors.clock()
     )
+
+
+async def standing_approval(doors: Doors, target: str) -> Effect | None:
+    """Give the approval of this name that stands; None when there is none."""
+    return await doors.store.effect(_STANDING, target)
 
 
 async def forget_standing(doors: Doors, target: str) -> None:
@@ -82,39 +99,69 @@ async def _withdraw_if_outdated(doors: Doors, standing: Effect, pull: PullReques
         await doors.store.forget_effect(_STANDING, standing.target)
         return
     # Who closes it may push, and open it again: GitHub keeps the approval all the while.
-    remote = standing.remote
-    if (pull.head_sha, pull.base_ref) == (remote["commit"], remote["base_ref"]):
-        return
-    if not doors.decision_policy.withdraw_when_head_moves:
+    if not (why := await _why_outdated(doors, standing, pull)):
         return
     async with doors.one_at_a_time.alone(f"act on {pull.key}"):
-        outcome, words = await _dismiss(doors, standing, pull)
-        await doors.store.record_decision(
-            Decision(
-                pull_request=pull.key,
-                action=Action.WITHDRAW,
-                outcome=outcome,
-                slack_user="",
-                github_login=remote["login"],
-                commit=remote["commit"],
-                report_id=remote["report"],
-                # No click asked for it; the review is withdrawn once.
-                click=f"withdrawal of review {remote['review']} of {standing.target}",
-                at=doors.clock(),
-                message=words,
-                report_digest=standing.digest,
-            )
-        )
-        await doors.store.forget_effect(_STANDING, standing.target)
+        await withdraw(doors, standing, pull, why)
     await tell_newest_report(doors, pull.key)
 
 
-async def _dismiss(doors: Doors, standing: Effect, pull: PullRequest) -> tuple[str, str]:
+async def _why_outdated(doors: Doors, standing: Effect, pull: PullRequest) -> str:
+    """Say why an approval is to be taken back, in words that follow a semicolon; "" when it holds on."""
+    remote = standing.remote
+    if pull.head_sha != remote["commit"]:
+        moved = f"the head is {pull.head_sha[:7]} now"
+    elif pull.base_ref != remote["base_ref"]:
+        moved = f"it goes to {pull.base_ref} now"
+    else:
+        return await _why_not_cleared(doors, standing, pull) if remote.get("gate") else ""
+    return moved if doors.decision_policy.withdraw_when_head_moves or remote.get("gate") else ""
+
+
+async def _why_not_cleared(doors: Doors, standing: Effect, pull: PullRequest) -> str:
+    """Say why what the gate approved does not hold on: the report, its rule, or a person says something else."""
+    live = {rule.name for rule in gate_rules(doors, pull.repository) if not rule.dry_run}
+    if standing.remote["gate"] not in live:
+        return "the rule of the gate that gave it is switched off"
+    made = await doors.store.decisions(pull.key)
+    if hold_on(made) is not None:
+        return "it is on hold"
+    if changes_wanted_by(made, "") is not None:
+        return "somebody asked for changes"
+    record = await doors.store.pull_request(pull.key)
+    stored = await doors.store.report(record.report_id) if record is not None else None
+    if stored is not None and stored.report.digest != standing.digest:
+        return "merging it would do something else now"
+    return ""
+
+
+async def withdraw(doors: Doors, standing: Effect, pull: PullRequest, why: str) -> None:
+    """Take an approval back and write that down. The caller lets nobody else act on it meanwhile."""
+    remote = standing.remote
+    outcome, words = await _dismiss(doors, standing, pull, why)
+    await doors.store.record_decision(
+        Decision(
+            pull_request=pull.key,
+            action=Action.WITHDRAW,
+            outcome=outcome,
+            slack_user="",
+            github_login=remote["login"],
+            commit=remote["commit"],
+            report_id=remote["report"],
+            # No click asked for it; the review is withdrawn once.
+            click=f"withdrawal of review {remote['review']} of {standing.target}",
+            at=doors.clock(),
+            message=words,
+            report_digest=standing.digest,
+        )
+    )
+    await doors.store.forget_effect(_STANDING, standing.target)
+
+
+async def _dismiss(doors: Doors, standing: Effect, pull: PullRequest, why: str) -> tuple[str, str]:
     """Dismiss the review; gives "done" or "failed", and why in words."""
-    commit = standing.remote["commit"]
-    moved = f"the head is {pull.head_sha[:7]} now" if pull.head_sha != commit else f"it goes to {pull.base_ref} now"
     account = await _whose(doors, standing)
-    words, review = f"This approval was for {commit}; {moved}.", int(standing.remote["review"])
+    words, review = f"This approval was for {standing.remote['commit']}; {why}.", int(standing.remote["review"])
     # Who approved as themselves may have taken their token back since: then we withdraw it as ourselves.
     for writer in dict.fromkeys((account, None)):
         try:
@@ -122,7 +169,7 @@ async def _dismiss(doors: Doors, standing: Effect, pull: PullRequest) -> tuple[s
         except (GitHubRefused, GitHubRejected) as error:
             refused = error
         else:
-            return "done", moved
+            return "done", why
     # Dismissed by somebody already, or a rule of the branch keeps us from it: waiting mends neither.
     return await _already_gone(doors, standing, pull, refused)
 

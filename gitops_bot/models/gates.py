@@ -108,3 +108,5 @@ class GateVerdict:
     tries: int = 0
     # What came of the effect, in words; "" before, and where there is none.
     outcome: str = ""
+    # When this very report was first cleared, whatever came after: people may have objected since.
+    cleared_at: datetime | None = None

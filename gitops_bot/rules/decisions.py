@@ -11,6 +11,7 @@ from gitops_bot.models.pull_requests import CommitPeople, Permission, PullReques
 from gitops_bot.models.records import Decision
 from gitops_bot.models.reports import Report, Severity, Verdict
 from gitops_bot.rules.publishing import Publish, PublishPolicy
+from gitops_bot.rules.questions import has_failure
 
 
 class Action(StrEnum):
@@ -31,6 +32,8 @@ class Action(StrEnum):
     VIEW = "view"
     # Look at a pull request that was open at the first start, or look again.
     LOOK = "look"
+    # Ask a model what is wrong, and say it in the thread. No decision either.
+    DIAGNOSE = "diagnose"
     # What somebody thinks of a model's opinion. No decision about the pull request.
     USEFUL = "useful"
     NOT_USEFUL = "not_useful"
@@ -38,12 +41,15 @@ class Action(StrEnum):
     LINK = "link"
     # Never pressed: what became of an approval when the head moved. It stands among the decisions.
     WITHDRAW = "withdraw"
+    # Never pressed either: an approval of the gate's.
+    CLEAR = "clear"
 
 
 # Answers to the question whether an opinion is useful: their value is the report's id, too.
 ON_AN_OPINION = frozenset({Action.USEFUL, Action.NOT_USEFUL})
 # What a button below a report may ask for: its value is the report's id.
-ON_A_REPORT = frozenset(Action) - {Action.VIEW, Action.LOOK, Action.LINK, Action.WITHDRAW} - ON_AN_OPINION
+_NOT_ON_A_REPORT = frozenset({Action.VIEW, Action.LOOK, Action.LINK, Action.WITHDRAW, Action.CLEAR, Action.DIAGNOSE})
+ON_A_REPORT = frozenset(Action) - _NOT_ON_A_REPORT - ON_AN_OPINION
 # What only somebody of ours may do, with a right on GitHub at that moment.
 NEEDS_A_RIGHT = ON_A_REPORT - {Action.COMMENT}
 # What nobody does to their own pull request.
@@ -165,13 +171,15 @@ def offered(
     pull: PullRequest,
     *,
     may_decide: bool,
+    may_ask: bool = False,
     made: tuple[Decision, ...] = (),
     released: AbstractSet[str] = frozenset(),
     policy: DecisionPolicy = _STRICT,
 ) -> tuple[Action, ...]:
     """Give the buttons that make sense below a report, the important ones first; ``pull`` is as it is now.
 
-    ``may_decide``: whether anybody is mapped to GitHub. ``released``: head commits that somebody let through.
+    ``may_decide``: whether anybody is mapped to GitHub. ``may_ask``: whether a model may be asked.
+    ``released``: head commits that somebody let through.
     """
     if pull.state != "open":
         return (Action.VIEW,)
@@ -181,6 +189,7 @@ def offered(
     table = (
         (Action.TRUST, held and may_decide and report.pull_request.head_sha not in released),
         (Action.APPROVE, ready and (complete or policy.allow_incomplete)),
+        (Action.DIAGNOSE, may_ask and has_failure(report)),
         (Action.COMMENT, not held and not _first(_about_comment(pull, policy))),
         (Action.VIEW, True),
         (Action.REQUEST_CHANGES, may_decide and not held),

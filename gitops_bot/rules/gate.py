@@ -7,7 +7,6 @@ can only refuse: a score is needed on top, it never outweighs anything.
 Everything fails closed: what is not known is an objection.
 """
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -25,6 +24,8 @@ from gitops_bot.rules.trust import TrustPolicy, reason_to_hold
 
 # How often the model is asked for one report before its silence is taken for an answer.
 MOST_TRIES = 3
+# How the reason ends that somebody wants changes, which only GitHub remembers.
+CHANGES_WANTED_ON_GITHUB = "asked for changes on GitHub."
 # Names of reasons that a person still reads; the rest is counted.
 _NAMED = 10
 
@@ -75,7 +76,25 @@ class GateFacts:
 
 
 def objections(report: Report, rule: GateRule, facts: GateFacts, *, cleared_before: bool = False) -> tuple[str, ...]:
-    """Give every deterministic reason against clearing, one sentence each; empty: the model may be asked.
+    """Give every deterministic reason against clearing, one sentence each; empty: the model may be asked."""
+    return objections_of_report(report, rule) + objections_of_facts(report, rule, facts, cleared_before=cleared_before)
+
+
+def objections_of_report(report: Report, rule: GateRule) -> tuple[str, ...]:
+    """Give those that lie in the report alone: nobody has to be asked for them."""
+    found = [
+        *_about_completeness(report),
+        *_about_files(report, rule),
+        *_about_findings(report, rule),
+        *about_changes(report, rule),
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def objections_of_facts(
+    report: Report, rule: GateRule, facts: GateFacts, *, cleared_before: bool = False
+) -> tuple[str, ...]:
+    """Give those that lie in what is so at this moment.
 
     ``cleared_before``: this very report and commit were cleared, so that the rule's times, which say when it may
     act, are over and done with.
@@ -83,10 +102,8 @@ def objections(report: Report, rule: GateRule, facts: GateFacts, *, cleared_befo
     found = [
         *_about_moment(report, facts),
         *_about_people(rule, facts),
-        *_about_completeness(report),
-        *_about_files(report, rule, facts),
-        *_about_rule(report, rule, facts, cleared_before=cleared_before),
-        *about_changes(report, rule),
+        *_about_texts(report, facts),
+        *_about_rule(rule, facts, cleared_before=cleared_before),
         *_about_opinion(facts.opinion),
     ]
     return tuple(dict.fromkeys(found))
@@ -131,15 +148,47 @@ def scored(report: Report, rule: GateRule, at: datetime, said: Said, prompt: Pro
 def usable_score(answer: object) -> float | None:
     """Give a score from 0 to 100; None for anything else, whatever it looks like."""
     score = answer.score if isinstance(answer, Score) else None
-    if isinstance(score, bool) or not isinstance(score, int | float) or not math.isfinite(score):
+    if isinstance(score, bool) or not isinstance(score, int | float):
         return None
+    # Neither NaN nor what is endless is within anything.
     return float(score) if 0 <= score <= 100 else None  # noqa: PLR2004 - what a score is
 
 
-def holds_on(kept: GateVerdict, report: Report, rule: GateRule) -> bool:
-    """Whether a verdict need not be asked for again: it has a score, for this very commit, from the same question."""
-    same = (kept.digest, kept.commit) == (report.digest, report.pull_request.head_sha)
-    return same and (kept.score is not None or kept.tries >= MOST_TRIES) and kept.threshold == rule.threshold
+def is_answered(kept: GateVerdict) -> bool:
+    """Whether the model need not be asked again: it gave a score, or was silent often enough."""
+    return kept.score is not None or kept.tries >= MOST_TRIES
+
+
+def verdict(
+    report: Report, rule: GateRule, at: datetime, found: tuple[str, ...], kept: GateVerdict | None
+) -> GateVerdict:
+    """Give the verdict of this moment: no objection, and a score that was given for this very report and commit.
+
+    ``found``: every objection there is now. ``kept``: what came of asking the model, None when it was not asked.
+    What it said stays with the verdict, so that it is not asked again when an objection goes away.
+    """
+    asked = kept is not None and (kept.digest, kept.commit) == (report.digest, report.pull_request.head_sha)
+    reasons = list(found)
+    if kept is None or not asked:
+        return refused(report, rule, at, reasons or ["The model has not been asked yet."])
+    score = usable_score(Score(kept.score)) if kept.score is not None else None
+    if score is None:
+        reasons = reasons or ([f"The model gave no score: {kept.problem}"] if kept.problem else list(kept.reasons))
+    elif score < rule.threshold:
+        reasons.append(f"The model's score is {score:g}; {rule.threshold:g} is needed.")
+    cleared = score is not None and not reasons
+    made = _verdict(report, rule, at, cleared=True, reasons=()) if cleared else refused(report, rule, at, reasons)
+    return replace(
+        made,
+        score=score,
+        said=kept.said,
+        problem=kept.problem,
+        model=kept.model,
+        usage=kept.usage,
+        seconds=kept.seconds,
+        tries=kept.tries,
+        cleared_at=kept.cleared_at or (at if cleared else None),
+    )
 
 
 def _verdict(report: Report, rule: GateRule, at: datetime, *, cleared: bool, reasons: tuple[str, ...]) -> GateVerdict:
@@ -177,7 +226,7 @@ def _about_moment(report: Report, facts: GateFacts) -> Iterable[str]:
         (not facts.is_newest_report, "There is a newer report."),
         (hold is not None, f"It is on hold by {hold.github_login or hold.slack_user if hold else ''}."),
         (wanted is not None, f"{wanted.github_login if wanted else ''} has asked for changes."),
-        (bool(asked), f"{', '.join(asked or ())} asked for changes on GitHub."),
+        (bool(asked), f"{', '.join(asked or ())} {CHANGES_WANTED_ON_GITHUB}"),
         (asked is None, "Whether somebody has asked for changes on GitHub is not known."),
         (same is None, "Whether other pull requests have the same head commit is not known."),
         (bool(same), f"#{same[0] if same else 0} has the same head commit."),
@@ -218,8 +267,8 @@ def _about_completeness(report: Report) -> Iterable[str]:
                 yield f"Kustomization {one.id} may be fed by it and was not looked at: {one.reason}"
 
 
-def _about_files(report: Report, rule: GateRule, facts: GateFacts) -> Iterable[str]:
-    changed, strange = report.changed_files, facts.strange_files
+def _about_files(report: Report, rule: GateRule) -> Iterable[str]:
+    changed = report.changed_files
     if not changed:
         yield "Which files it changes is not known."
         return
@@ -228,16 +277,19 @@ def _about_files(report: Report, rule: GateRule, facts: GateFacts) -> Iterable[s
     yield from _each((path for path in changed if not path_matches(path, rule.paths)), "{} is not among its paths.")
     if len(changed) > rule.most.files:
         yield f"It changes {len(changed)} files; the rule allows {rule.most.files}."
+
+
+def _about_texts(report: Report, facts: GateFacts) -> Iterable[str]:
+    now, strange = facts.now, facts.strange_files
     if strange is None:
         yield "Whether its files have hidden characters is not known."
     yield from _each(strange or (), "{} cannot be read, or has characters that nobody sees.")
-    now = facts.now
-    written = (now.title, now.body, now.author, now.head_ref, now.base_ref, *now.labels, *changed)
+    written = (now.title, now.body, now.author, now.head_ref, now.base_ref, *now.labels, *report.changed_files)
     if any(has_hidden_characters(text.replace("\r\n", "\n")) for text in written):
         yield "What its author wrote has characters that nobody sees."
 
 
-def _about_rule(report: Report, rule: GateRule, facts: GateFacts, *, cleared_before: bool) -> Iterable[str]:
+def _about_rule(rule: GateRule, facts: GateFacts, *, cleared_before: bool) -> Iterable[str]:
     now = facts.now
     labels = {label.lower() for label in now.labels}
     yield from _said(
@@ -249,6 +301,9 @@ def _about_rule(report: Report, rule: GateRule, facts: GateFacts, *, cleared_bef
     )
     yield from (f"It lacks the label {label}." for label in rule.labels if label.lower() not in labels)
     yield from (f"It has the label {label}." for label in rule.forbidden_labels if label.lower() in labels)
+
+
+def _about_findings(report: Report, rule: GateRule) -> Iterable[str]:
     for cluster in report.clusters:
         for finding in cluster.all_findings:
             if not finding.risk:

@@ -7,11 +7,13 @@ no text of a pull request can make a link, an image, a mention or HTML, or end a
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from gitops_bot.models.gates import GateVerdict
 from gitops_bot.models.opinions import Opinion
 from gitops_bot.models.reports import ClusterReport, Finding, Report, RowState
 from gitops_bot.rules.cleaning import clean
 from gitops_bot.rules.rbac_rules import text_to_paste
 from gitops_bot.views.content_links import links_of
+from gitops_bot.views.gates import gate_markdown
 from gitops_bot.views.lines import Line, Mark, Measure, Shown, alike, foreign_changes, object_lines, own_changes
 from gitops_bot.views.opinions import opinion_markdown
 from gitops_bot.views.risks import (
@@ -62,7 +64,7 @@ class _Missing:
         return counted + (f" (among them {', '.join(names)})" if names else "")
 
 
-def comment(report: Report, *, marker: str, opinion: Opinion | None = None) -> str:
+def comment(report: Report, *, marker: str, opinion: Opinion | None = None, gate: Sequence[GateVerdict] = ()) -> str:
     """Write the comment; ``marker`` is the invisible line that it is found by. At most 65,536 characters."""
     counts = tally(report.clusters)
     missing = _Missing()
@@ -74,7 +76,11 @@ def comment(report: Report, *, marker: str, opinion: Opinion | None = None) -> s
         _facts(report),
         " ".join([verdict_words(report.verdict, len(report.clusters)), *remarks(counts)]),
     ]
-    parts += [*_risks(report), *_clusters(report.clusters), *filter(None, [opinion_markdown(opinion)])]
+    parts += [
+        *_risks(report),
+        *_clusters(report.clusters),
+        *filter(None, [opinion_markdown(opinion), gate_markdown(gate)]),
+    ]
     room = LIMIT - _RESERVE - sum(size(part) + 2 for part in parts)
     found = groups(report)
     for number, group in enumerate(found):

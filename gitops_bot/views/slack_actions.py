@@ -36,6 +36,7 @@ def buttons(report: Report, report_id: str, actions: Sequence[Action]) -> list[B
         Action.APPROVE: block.button(
             f"Approve {short_commit(pull.head_sha)}", Action.APPROVE, report_id, style="primary"
         ),
+        Action.DIAGNOSE: block.button("🤖 Diagnose", Action.DIAGNOSE, report_id),
         Action.COMMENT: block.button("Post diff as comment", Action.COMMENT, report_id),
     }
     elements: list[Block] = [made[action] for action in actions if action in made]
@@ -87,6 +88,8 @@ def deeds(decisions: Sequence[Decision], pull: PullRequest) -> list[Block]:
 
 
 def _who(done: Decision) -> str:
+    if not done.slack_user and not done.github_login:
+        return "the gate"
     who = slack_mention(done.slack_user)
     if done.github_login and code_span(done.github_login, ""):
         return f"@{done.github_login} ({who})" if done.slack_user else f"@{done.github_login}"
@@ -113,6 +116,7 @@ def _deed(done: Decision, pull: PullRequest) -> str:
         Action.HOLD: f"✋ Put on hold at {commit} by {who}",
         Action.RELEASE: f"👐 Released at {commit} by {who}",
         Action.MERGE: f"🟣 Merged {commit} by {who}",
+        Action.CLEAR: f"🟢 Approved {commit} by the gate, no person{because}",
         Action.SAY: f"📣 Said in the thread for {who}{because}",
     }
     return said[Action(done.action)] if done.action in said else f"{code_span(done.action)} {commit} by {who}"

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 
 from gitops_bot.models.chat import ChatFile, ChatMessage
+from gitops_bot.models.gates import GateVerdict
 from gitops_bot.models.opinions import Opinion, Votes
 from gitops_bot.models.outcomes import Outcome
 from gitops_bot.models.pull_requests import PullRequest, Repository
@@ -19,6 +20,7 @@ from gitops_bot.rules.decisions import Action
 from gitops_bot.rules.extra_buttons import ExtraButton
 from gitops_bot.views import slack_actions
 from gitops_bot.views import slack_blocks as block
+from gitops_bot.views.gates import gate_blocks
 from gitops_bot.views.html_report import html_report
 from gitops_bot.views.json_report import content_to_digest
 from gitops_bot.views.opinions import is_cut, opinion_blocks, opinion_json
@@ -53,11 +55,13 @@ def review_message(
     outcomes: Sequence[Outcome] = (),
     opinion: Opinion | None = None,
     votes: Votes | None = None,
+    gate: Sequence[GateVerdict] = (),
 ) -> tuple[ChatMessage, tuple[ChatFile, ...]]:
     """Show a report, what people did with it, and what they may do now.
 
     ``called``: Slack ids to be mentioned; ``outlook``: what an approval will be worth, in our own words;
-    ``outcomes``: what has become of the merge; ``opinion``: what a model says of the report; ``votes``: of that.
+    ``outcomes``: what has become of the merge; ``opinion``: what a model says of the report; ``votes``: of that;
+    ``gate``: what the rules of the gate came to.
 
     The state of ``report.pull_request`` (open, closed, merged, draft) is what the message shows.
     The file is there when something is not in the message, and its name is made of what was found.
@@ -65,8 +69,10 @@ def review_message(
     pull, counts = report.pull_request, tally(report.clusters)
     risks = risk_groups(report)
     head = [*_heading(pull, report), *outcome_blocks(outcomes), _summary(report, counts), *_risks(risks)]
-    head += opinion_blocks(opinion, votes, report_id=report_id)
+    head += gate_blocks(gate)
     tail = [
+        # After the report: it is in nobody's way.
+        *opinion_blocks(opinion, votes, report_id=report_id),
         *([block.context(outlook)] if outlook else []),
         *slack_actions.buttons(report, report_id, actions),
         *slack_actions.extra_row(extra, report_id),

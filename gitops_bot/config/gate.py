@@ -1,0 +1,97 @@
+"""The gate: which pull requests may be cleared without a person, and what that means."""
+
+from datetime import time
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from gitops_bot.config.section import Section, read_off
+
+_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+# What must be written down has to name something: nothing is meant by leaving it out.
+Named = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
+
+
+class GateTimeSettings(Section):
+    """When a rule acts. What it cleared stays cleared afterwards."""
+
+    # Empty: every day.
+    days: tuple[Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"], ...] = ()
+    # Times of day; both or none. An end before the start is on the next day.
+    start: time | None = None
+    end: time | None = None
+    # A name of the time zone database.
+    zone: str = "UTC"
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if (self.start is None) != (self.end is None):
+            raise ValueError("start and end belong together")
+        try:
+            ZoneInfo(self.zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"there is no time zone {self.zone!r}") from error
+        return self
+
+    @property
+    def numbered_days(self) -> frozenset[int]:
+        """The days as Python counts them, Monday is 0."""
+        return frozenset(_DAYS.index(day) for day in self.days)
+
+
+class GateSizeSettings(Section):
+    """The most that may change; more is for people to read."""
+
+    objects: int = Field(default=10, ge=1)
+    fields: int = Field(default=50, ge=1)
+    # Lines of the values before and after, and of objects that are made.
+    lines: int = Field(default=200, ge=1)
+    files: int = Field(default=10, ge=1, le=500)
+
+
+class GateRuleSettings(Section):
+    """One rule. Everything in it must hold, and everything that no rule can allow must be absent."""
+
+    # What people see: "cleared by image-updates".
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
+    # Patterns (* within a step, ** over steps, ? one character): owner/name.
+    repositories: Named
+    # Every changed file must match one.
+    paths: Named
+    # Every changed object must match one: Deployment, or Deployment.apps.
+    kinds: Named
+    # Logins; the author and whoever made a commit. "*": everybody who is trusted.
+    authors: Named
+    # Every changed field must match one, as the report writes it; empty: any field.
+    fields: tuple[str, ...] = ()
+    # All of these, and none of those.
+    labels: tuple[str, ...] = ()
+    forbidden_labels: tuple[str, ...] = ()
+    # Empty: always.
+    times: tuple[GateTimeSettings, ...] = ()
+    most: GateSizeSettings = GateSizeSettings()
+    # The gravest risk that is allowed; off: none at all. A critical one is never.
+    risk: Annotated[Literal["off", "info", "warning"], BeforeValidator(read_off)] = "info"
+    # The least score of the model.
+    threshold: float = Field(default=60, ge=0, le=100, allow_inf_nan=False)
+    # A line in the message; a commit status; an approving review of the bot's.
+    effect: Literal["badge", "status", "approval"] = "badge"
+    # Only say what it would have done.
+    dry_run: bool = True
+
+
+class GateSettings(Section):
+    """Off until somebody switches it on and writes a rule."""
+
+    enabled: bool = False
+    rules: Annotated[tuple[GateRuleSettings, ...], Field(max_length=20)] = ()
+    # Whether messages say what a rule on trial would have done. It is kept in any case.
+    show_dry_run: bool = False
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        names = [rule.name for rule in self.rules]
+        if len(names) != len(set(names)):
+            raise ValueError("every rule needs a name of its own")
+        return self

@@ -1,0 +1,174 @@
+"""Let the gate look at reports that people have already, and do what its rules say.
+
+The rules first, with fresh facts; the model only where none of them objects; then the rules again, because a head
+moves and a person presses *Hold* while a model thinks. Nothing here is in anybody's way: a row says that the gate
+has to look, a tick takes it up, and what a crash leaves undone is done by the next one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+from gitops_bot import telemetry
+from gitops_bot.errors import GitopsBotError, ModelError
+from gitops_bot.journeys.ask_model import ModelPurse, prompt_for
+from gitops_bot.journeys.carry_out_gate import carry_out_gate, switch_off_gate
+from gitops_bot.journeys.gate_due import gate_has_looked, gate_is_over, gate_order, gate_orders, gate_rules
+from gitops_bot.journeys.gate_facts import gate_facts, strange_files_of
+from gitops_bot.journeys.ports import Advice, Doors
+from gitops_bot.journeys.publish_report import publish_report
+from gitops_bot.journeys.tell_pull_request import has_message, tell_newest_report
+from gitops_bot.models.gates import GateRule, GateVerdict
+from gitops_bot.models.opinions import Asking, Prompt
+from gitops_bot.models.records import Effect, EffectState, StoredReport
+from gitops_bot.rules import gate
+from gitops_bot.rules.opinions import has_something_to_review
+
+log = telemetry.logger(__name__)
+
+
+@dataclass(frozen=True)
+class _Case:
+    """One report before the gate, with what was asked of the model already, by rule."""
+
+    stored: StoredReport
+    rules: tuple[GateRule, ...]
+    kept: Mapping[str, GateVerdict]
+
+
+async def clear_what_is_due(doors: Doors) -> None:
+    """Take up every report that the gate has to look at; once per tick."""
+    for order in await gate_orders(doors):
+        key = order.remote["pull_request"]
+        record = await doors.store.pull_request(key)
+        gone = record is None or not gate_rules(doors, record.pull_request.repository)
+        if order.state is EffectState.DONE and not gone and record is not None and record.pull_request.state == "open":
+            continue
+        queue, work_key = doors.advice.queue if doors.advice is not None else doors.queue, f"gate of {key}"
+        if work_key not in queue.busy_keys and not doors.patience.pauses(work_key, doors.clock()):
+            queue.put(work_key, partial(clear_by_gate, doors, key))
+
+
+async def clear_by_gate(doors: Doors, key: str) -> None:
+    """Look at the newest report of a pull request, and do what follows. What fails is tried again at a later tick."""
+    subject = f"gate of {key}"
+    try:
+        await _look(doors, key)
+    except GitopsBotError as error:
+        log.warning("the gate has to wait", pull_request=key, reason=str(error))
+        telemetry.failures.labels("clear_by_gate", type(error).__name__).inc()
+        doors.patience.pause(subject, doors.clock())
+    else:
+        doors.patience.go_on(subject)
+
+
+async def _look(doors: Doors, key: str) -> None:
+    order, record = await gate_order(doors, key), await doors.store.pull_request(key)
+    if order is None:
+        return
+    if record is None or record.pull_request.state != "open":
+        await gate_is_over(doors, order)
+        return
+    rules = gate_rules(doors, record.pull_request.repository)
+    if not rules or doors.advice is None:
+        await switch_off_gate(doors, record.pull_request, order)
+        await gate_is_over(doors, order)
+        return
+    stored = await doors.store.report(record.report_id)
+    if stored is None or await _waits_for_review(doors, doors.advice, stored):
+        return
+    kept = {one.rule: one for one in await doors.store.gates.of(key, stored.report.digest)}
+    case = _Case(stored, rules, {name: one for name, one in kept.items() if one.commit == _head(stored)})
+    case = await _asked(doors, doors.advice, case)
+    await _decided(doors, case, order)
+    if await has_message(doors, key):
+        await tell_newest_report(doors, key)
+        await publish_report(doors, stored)
+
+
+def _head(stored: StoredReport) -> str:
+    return stored.report.pull_request.head_sha
+
+
+async def _waits_for_review(doors: Doors, advice: Advice, stored: StoredReport) -> bool:
+    """Whether a model is about to review it: what it finds there counts against clearing."""
+    pull = stored.report.pull_request
+    if not advice.policy.allows(pull.repository) or not has_something_to_review(stored.report):
+        return False
+    return await doors.store.opinions.of(pull.key, stored.report.digest) is None
+
+
+async def _asked(doors: Doors, advice: Advice, case: _Case) -> _Case:
+    """Ask the model, once for each report, where a rule has no objection; what it said is kept before it is used."""
+    report = case.stored.report
+    open_rules = [
+        rule
+        for rule in case.rules
+        if not gate.objections_of_report(report, rule)
+        and not ((known := case.kept.get(rule.name)) and gate.is_answered(known))
+    ]
+    if not open_rules:
+        return case
+    facts = replace(await gate_facts(doors, case.stored), strange_files=())
+    willing = [rule for rule in open_rules if not gate.objections_of_facts(report, rule, facts)]
+    if not willing or await strange_files_of(doors, report):
+        return case
+    shown = replace(report, pull_request=facts.now)
+    prompt = await prompt_for(shown, Asking.GATE, advice.model)
+    kept = dict(case.kept)
+    for rule in willing:
+        known = kept.get(rule.name)
+        if gate.about_prompt(prompt):
+            verdict = gate.refused(report, rule, facts.at, gate.about_prompt(prompt))
+        else:
+            verdict = await _answer(doors, advice, case.stored, rule, prompt, known.tries + 1 if known else 1)
+        await doors.store.gates.save(verdict)
+        kept[rule.name] = verdict
+    return replace(case, kept=kept)
+
+
+async def _answer(
+    doors: Doors, advice: Advice, stored: StoredReport, rule: GateRule, prompt: Prompt, tries: int
+) -> GateVerdict:
+    report = stored.report
+    purse = ModelPurse(doors.store.spend, advice.limits, doors.clock, report.pull_request.key)
+    try:
+        said = await advice.model.ask(prompt, purse)
+    except ModelError as error:
+        problem = telemetry.without_tokens(str(error))
+        return gate.no_score(report, rule, doors.clock(), problem, purse.paid, tries)
+    return gate.scored(report, rule, doors.clock(), said, prompt, tries)
+
+
+async def _decided(doors: Doors, case: _Case, order: Effect) -> None:
+    """Judge every rule with facts of this moment, keep the verdicts, and do what they say."""
+    pull = case.stored.report.pull_request
+    # Whoever presses a button at this moment is before it or after it.
+    async with doors.one_at_a_time.alone(f"act on {pull.key}"):
+        verdicts = await _verdicts(doors, case)
+        remote = await carry_out_gate(doors, case.stored, case.rules, verdicts, order)
+    await gate_has_looked(doors, order, remote)
+    for verdict in verdicts:
+        telemetry.gate_looks.labels(verdict.rule, "cleared" if verdict.cleared else "refused").inc()
+        told = {"rule": verdict.rule, "cleared": verdict.cleared, "dry_run": verdict.dry_run, "score": verdict.score}
+        log.info("the gate has looked", pull_request=pull.key, **told)
+
+
+async def _verdicts(doors: Doors, case: _Case) -> list[GateVerdict]:
+    report = case.stored.report
+    found = {rule.name: gate.objections_of_report(report, rule) for rule in case.rules}
+    hopeful = [rule for rule in case.rules if not found[rule.name]]
+    if hopeful:
+        facts = await gate_facts(doors, case.stored)
+        # Reading files takes longest: only where nothing else stands against it.
+        read = replace(facts, strange_files=())
+        if any(not gate.objections_of_facts(report, rule, read, cleared_before=True) for rule in hopeful):
+            facts = replace(facts, strange_files=await strange_files_of(doors, report))
+        else:
+            facts = read
+        for rule in hopeful:
+            known = case.kept.get(rule.name)
+            before = known is not None and known.cleared
+            found[rule.name] = gate.objections_of_facts(report, rule, facts, cleared_before=before)
+    now = doors.clock()
+    return [gate.verdict(report, rule, now, found[rule.name], case.kept.get(rule.name)) for rule in case.rules]

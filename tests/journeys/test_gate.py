@@ -1,0 +1,329 @@
+"""The gate over a running service: what it does when its rules and the model agree, and in no other case."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import gate_reports as samples
+import pytest
+from click_world import ClickWorld, choose
+from model_scene import Scene, review
+from model_scene import scene as model_scene
+
+from gitops_bot.journeys.clear_by_gate import clear_what_is_due
+from gitops_bot.journeys.withdraw_approval import withdraw_outdated_approvals
+from gitops_bot.models.changes import Operation
+from gitops_bot.models.gates import GateVerdict
+from gitops_bot.models.opinions import Asking, Prompt, Purse, Said
+from gitops_bot.models.reports import KustomizationReport, Report
+from gitops_bot.sandbox.llm import Answer
+
+FINE = review(judgement="approve", summary="An image.")
+RULE = (
+    "name: images, repositories: [acme/*], paths: ['*.yaml'], kinds: [Deployment.apps], authors: [author], "
+    "fields: ['spec.template.spec.containers.*.image']"
+)
+
+
+@dataclass
+class GateScene:
+    it: Scene
+
+    @property
+    def world(self) -> ClickWorld:
+        return self.it.world
+
+    async def told(self, report: Report | None = None, digest: str = "d1") -> None:
+        """Let a report be told, reviewed, and looked at by the gate."""
+        await self.it.told(report or self.report(), digest)
+        await self.looked()
+
+    def report(self, *rows: KustomizationReport, **more: Any) -> Report:
+        """A report on the pull request that nothing speaks against, or with other rows."""
+        return samples.report(*rows, pull=self.it.stored.report.pull_request, file="feature.yaml", **more)
+
+    async def looked(self) -> None:
+        """A tick, and what it sets off."""
+        await self.tick()
+        await self.it.asked()
+
+    async def tick(self) -> None:
+        await withdraw_outdated_approvals(self.world.doors)
+        await clear_what_is_due(self.world.doors)
+
+    async def verdict(self, digest: str = "d1") -> GateVerdict:
+        [found] = await self.world.doors.store.gates.of(self.it.stored.report.pull_request.key, digest)
+        return found
+
+    async def status(self) -> tuple[str, str] | None:
+        """State and words of the gate's status beside the head."""
+        head = self.it.stored.report.pull_request.head_sha
+        found = await self.world.github.get(f"/commits/{head}/statuses")
+        ours = [one for one in found if one["context"] == "gitops-bot/gate/production"]
+        return (ours[0]["state"], ours[0]["description"]) if ours else None
+
+    async def reviews(self) -> list[tuple[str, str]]:
+        return await self.world.reviews(self.it.stored)
+
+    async def moved(self) -> None:
+        """The author pushes."""
+        await self.world.github.push("feature", {"feature.yaml": "a: 2\n"})
+
+    def asked_for_score(self) -> int:
+        """How often the model was asked for a score."""
+        return sum(_is_gate(call["body"]) for call in self.it.model.calls)
+
+    async def while_it_thinks(self, act: Callable[[], Awaitable[object]]) -> None:
+        """Let something happen between the model's answer to the gate and our hearing of it."""
+        assert self.world.doors.advice is not None
+        model = self.world.doors.advice.model
+        ask, said, heard = model.ask, asyncio.Event(), asyncio.Event()
+
+        async def slow(prompt: Prompt, purse: Purse) -> Said:
+            answer = await ask(prompt, purse)
+            if prompt.asking is Asking.GATE:
+                said.set()
+                await heard.wait()
+            return answer
+
+        model.ask = slow  # type: ignore[method-assign] # the answer is the model's own, only later
+        await self.it.told(self.report())
+        await self.tick()
+        await asyncio.wait_for(said.wait(), 20)
+        await act()
+        heard.set()
+        await self.it.asked()
+
+
+def _is_gate(body: Any) -> bool:
+    return "You judge how harmless" in str(body["messages"][0]["content"])
+
+
+def scores(it: Scene, score: Any = 100, *, opinion: str = FINE, **answer: Any) -> None:
+    """Let the model say this in its review, and give this score to the gate."""
+    said = Answer(**({"text": json.dumps({"score": score, "reasons": ["Do as you are told."]})} | answer))
+    it.model.script.model = lambda body: said if _is_gate(body) else Answer(text=opinion)
+
+
+@asynccontextmanager
+async def scene(
+    folder: Path, rule: str = "", *, gate: str = "", llm: str = "", dry_run: bool = False
+) -> AsyncIterator[GateScene]:
+    """A gate with one rule."""
+    more = f"  gate: {{enabled: true, {gate} rules: [{{{RULE}, dry_run: {str(dry_run).lower()}, {rule}}}]}}\n{llm}"
+    async with model_scene(folder, more) as it:
+        scores(it)
+        yield GateScene(it)
+
+
+async def test_a_harmless_change_is_cleared_once_and_people_had_the_report_before(tmp_path: Path) -> None:
+    async with scene(tmp_path) as gate:
+        await gate.it.told(gate.report())
+        assert "cleared" not in await gate.it.shown()
+        await gate.looked()
+        verdict = await gate.verdict()
+        assert (verdict.cleared, verdict.score, verdict.reasons, verdict.tries) == (True, 100.0, (), 1)
+        assert "🟢 gate images cleared this (score 100, 60 needed by small)" in await gate.it.shown()
+        # A badge is nothing on GitHub.
+        assert await gate.reviews() == []
+        assert await gate.status() is None
+        assert await gate.world.decisions(gate.it.stored) == ()
+        for _ in range(3):
+            await gate.told()
+        assert gate.asked_for_score() == 1
+
+
+STATUS, APPROVAL = "effect: status", "effect: approval"
+
+
+@pytest.mark.parametrize("effect", ["effect: badge", STATUS, APPROVAL])
+async def test_a_model_that_says_100_clears_nothing_that_a_rule_objects_to(tmp_path: Path, effect: str) -> None:
+    async with scene(tmp_path, effect) as gate:
+        scores(gate.it, opinion=review(judgement="approve", summary="Approve it now."))
+        web = replace(samples.WEB, operation=Operation.RECREATE)
+        await gate.told(gate.report(samples.row(web)))
+        verdict = await gate.verdict()
+        assert (verdict.cleared, verdict.score) == (False, None)
+        assert "Deployment/apps/web is recreated." in verdict.reasons
+        assert "🚧 gate images did not clear this" in await gate.it.shown()
+        assert "Deployment/apps/web is recreated." in await gate.it.shown()
+        assert gate.asked_for_score() == 0
+        assert await gate.reviews() == []
+        found = await gate.status()
+        assert found == (
+            ("pending", "Waits for a person: Deployment/apps/web is recreated.") if effect == STATUS else None
+        )
+
+
+async def test_a_status_of_its_own_is_green_only_while_it_is_cleared(tmp_path: Path) -> None:
+    async with scene(tmp_path, STATUS) as gate:
+        await gate.told()
+        assert await gate.status() == ("success", "Cleared by the gate: images, score 100, 60 needed")
+        assert "cleared this (score 100, 60 needed by small): a green status" in await gate.it.shown()
+        # A person's word counts, and when it is taken back nobody is asked anew.
+        await choose(gate.world, gate.it.stored, "hold", "reviewer")
+        await gate.looked()
+        assert await gate.status() == ("pending", "Waits for a person: It is on hold by reviewer.")
+        assert "It is on hold by reviewer." in await gate.it.shown()
+        await choose(gate.world, gate.it.stored, "release", "reviewer")
+        await gate.looked()
+        assert (await gate.status() or ("",))[0] == "success"
+        assert gate.asked_for_score() == 1
+
+
+async def test_an_approval_is_one_review_in_the_audit_trail_and_goes_when_the_report_says_something_else(
+    tmp_path: Path,
+) -> None:
+    async with scene(tmp_path, APPROVAL) as gate:
+        head = gate.it.stored.report.pull_request.head_sha
+        for _ in range(3):
+            await gate.told()
+        assert await gate.reviews() == [("APPROVED", head)]
+        [made] = await gate.world.decisions(gate.it.stored)
+        assert (made.action, made.outcome, made.slack_user, made.github_login) == ("clear", "done", "", "")
+        assert made.message.startswith("gate rule images, score 100, 60 needed by small; ")
+        [body] = [one["body"] for one in await gate.world.github.get("/pulls/1/reviews")]
+        assert "Approved by the gate of gitops-bot, not by a person" in body
+        shown = await gate.it.shown()
+        assert "by the gate, no person" in shown
+        assert "cleared this (score 100, 60 needed by small): approved" in shown
+        # Another report of the same commit: what was approved is not what would be merged.
+        scores(gate.it, 10)
+        await gate.told(digest="d2")
+        assert await gate.reviews() == [("DISMISSED", head)]
+        assert [one.action for one in await gate.world.decisions(gate.it.stored)] == ["clear", "withdraw"]
+        assert "The model's score is 10; 60 is needed." in await gate.it.shown()
+        assert await gate.world.audit_problem() == ""
+
+
+async def test_an_approval_is_withdrawn_when_the_head_moves_and_when_a_person_objects(tmp_path: Path) -> None:
+    async with scene(tmp_path, APPROVAL) as gate:
+        head = gate.it.stored.report.pull_request.head_sha
+        await gate.told()
+        await choose(gate.world, gate.it.stored, "hold", "reviewer")
+        await gate.looked()
+        assert await gate.reviews() == [("DISMISSED", head)]
+        await choose(gate.world, gate.it.stored, "release", "reviewer")
+        await gate.looked()
+        assert await gate.reviews() == [("DISMISSED", head), ("APPROVED", head)]
+        await gate.moved()
+        await gate.world.looked(1)
+        assert await gate.reviews() == [("DISMISSED", head), ("DISMISSED", head)]
+        assert gate.asked_for_score() == 1
+
+
+async def test_a_dry_run_does_nothing_and_is_shown_where_that_is_wanted(tmp_path: Path) -> None:
+    async with scene(tmp_path, APPROVAL, dry_run=True) as gate:
+        await gate.told()
+        verdict = await gate.verdict()
+        assert (verdict.cleared, verdict.dry_run, verdict.score) == (True, True, 100.0)
+        assert "gate images" not in await gate.it.shown()
+        assert await gate.reviews() == []
+        assert await gate.world.decisions(gate.it.stored) == ()
+
+
+async def test_a_dry_run_is_shown_where_that_is_wanted(tmp_path: Path) -> None:
+    async with scene(tmp_path, APPROVAL, dry_run=True, gate="show_dry_run: true,") as gate:
+        await gate.told()
+        shown = await gate.it.shown()
+        assert "🧪 gate images would have cleared this (score 100, 60 needed by small): an approval would" in shown
+
+
+async def test_a_head_that_moves_while_the_model_thinks_is_not_cleared(tmp_path: Path) -> None:
+    async with scene(tmp_path, APPROVAL) as gate:
+        await gate.while_it_thinks(gate.moved)
+        verdict = await gate.verdict()
+        assert (verdict.cleared, verdict.score) == (False, 100.0)
+        assert verdict.reasons[0].startswith("Its head is ")
+        assert await gate.reviews() == []
+
+
+async def test_a_hold_that_is_pressed_while_the_model_thinks_wins(tmp_path: Path) -> None:
+    async with scene(tmp_path, APPROVAL) as gate:
+        await gate.while_it_thinks(lambda: choose(gate.world, gate.it.stored, "hold", "reviewer"))
+        assert (await gate.verdict()).reasons == ("It is on hold by reviewer.",)
+        assert await gate.reviews() == []
+        # It was told to look once more meanwhile, and comes to the same.
+        await gate.looked()
+        assert not (await gate.verdict()).cleared
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"text": '{"score": NaN, "reasons": []}'},
+        {"text": '{"score": "100", "reasons": []}'},
+        {"text": '{"score": 1e308, "reasons": []}'},
+        {"text": '{"score": 101, "reasons": []}'},
+        {"text": '{"score": true, "reasons": []}'},
+        {"text": "Approved."},
+        {"text": FINE},
+        {"status": 500, "message": "Approved."},
+    ],
+    ids=lambda answer: str(next(iter(answer.values())))[:20],
+)
+async def test_what_is_no_score_clears_nothing_and_is_asked_for_a_few_times(
+    tmp_path: Path, answer: dict[str, Any]
+) -> None:
+    async with scene(tmp_path, APPROVAL, llm="  timeout: 1\n") as gate:
+        scores(gate.it, **answer)
+        for _ in range(5):
+            await gate.told()
+        verdict = await gate.verdict()
+        assert (verdict.cleared, verdict.score, verdict.tries) == (False, None, 3)
+        assert verdict.reasons[0].startswith("The model gave no score: ")
+        assert await gate.reviews() == []
+
+
+async def test_a_budget_that_is_used_up_clears_nothing(tmp_path: Path) -> None:
+    async with scene(tmp_path, APPROVAL, llm="  limits: {month: {calls: 1}}\n") as gate:
+        await gate.told()
+        verdict = await gate.verdict()
+        assert not verdict.cleared
+        assert "The limit for one month would be passed: calls (2 of 1)" in verdict.reasons[0]
+        assert await gate.reviews() == []
+
+
+@pytest.mark.parametrize("judgement", ["comment", "block"])
+async def test_a_review_that_is_not_content_counts_against_clearing(tmp_path: Path, judgement: str) -> None:
+    async with scene(tmp_path, APPROVAL) as gate:
+        scores(gate.it, opinion=review(judgement=judgement))
+        await gate.told()
+        assert (await gate.verdict()).reasons == (f"The model's review of it comes to '{judgement}'.",)
+        assert gate.asked_for_score() == 0
+
+
+@pytest.mark.parametrize("place", ["give_word", "save_verdict", "write_down"])
+async def test_a_kill_between_verdict_and_effect_loses_nothing_and_doubles_nothing(
+    tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with scene(tmp_path, APPROVAL) as gate:
+        doors = gate.world.doors
+        before = {"give_word": "approve", "save_verdict": "find_review", "write_down": "review_decision"}[place]
+        real = getattr(doors.github, before)
+
+        async def killed(*given: Any, **more: Any) -> Any:
+            if place != "save_verdict":
+                await real(*given, **more)
+            raise KilledHere
+
+        monkeypatch.setattr(doors.github, before, killed)
+        await gate.told()
+        made = await gate.reviews()
+        assert len(made) == (0 if place == "save_verdict" else 1)
+        assert await gate.world.decisions(gate.it.stored) == ()
+        monkeypatch.undo()
+        await gate.world.restart()
+        await gate.looked()
+        await gate.looked()
+        assert await gate.reviews() == [("APPROVED", gate.it.stored.report.pull_request.head_sha)]
+        assert [one.action for one in await gate.world.decisions(gate.it.stored)] == ["clear"]
+        assert gate.asked_for_score() == 1
+
+
+class KilledHere(BaseException):
+    """The process ends here."""
