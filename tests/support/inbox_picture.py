@@ -2,7 +2,7 @@
 
     .venv/bin/python tests/support/inbox_picture.py [FOLDER]
 
-Needs chromium, a font with emoji, and the tools of `make tools`.
+With a folder both a desk's and a phone's are put there, to be looked at. Needs chromium, a font with emoji, and the tools of `make tools`.
 """
 
 import asyncio
@@ -38,7 +38,8 @@ async def main(images: Path) -> None:
 
             await until(opinions, enough, seconds=_PATIENCE)
         async with chromium() as browser:
-            for name, viewport in (("desktop", _DESK), ("phone", {**PHONE, "height": 1_400})):
+            views = {"desktop": _DESK} if images == IMAGES else {"desktop": _DESK, "phone": {**PHONE, "height": 1_400}}
+            for name, viewport in views.items():
                 page = await browser.new_page(viewport=viewport)  # type: ignore[arg-type]  # its stubs want a TypedDict
                 await page.goto(world["slack"]["inbox_url"])
                 await page.wait_for_load_state("networkidle")
