@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 import sample_reports as samples
+from fences import outside_of_fences
 from hostile_reports import EVIL, hostile_report
 
 from gitops_bot.models.changes import Operation
@@ -30,21 +31,6 @@ KNOWN = {"Deployment/apps/web": {"spec.replicas", "spec.template.spec.containers
 
 def finding(name: str, field: str = "", severity: Severity = Severity.WARNING) -> OpinionFinding:
     return OpinionFinding(name, field, severity, "It is bad.")
-
-
-def outside_of_fences(text: str) -> str:
-    """What is left when fences are taken out, as CommonMark reads them."""
-    left, closing = [], ""
-    for line in text.split("\n"):
-        if closing:
-            if re.fullmatch(rf" {{0,3}}`{{{len(closing)},}}[ \t]*", line):
-                closing = ""
-        elif found := re.match(r" {0,3}(`{3,})[^`]*$", line):
-            closing = found[1]
-        else:
-            left.append(line)
-    assert not closing, "a fence that nothing ends"
-    return "\n".join(left)
 
 
 @pytest.mark.parametrize(
