@@ -278,6 +278,7 @@ class Service:
         days = self._settings.store.retention_days
         gone = await self._store.forget_before(_now() - timedelta(days=days))
         await self._store.opinions.forget_before(_now() - timedelta(days=days))
+        await self._store.replies.forget_before(_now() - timedelta(days=days))
         await self._store.gates.forget_before(_now() - timedelta(days=days))
         await self._store.spend.forget_before(_now() - timedelta(days=max(days, _SPEND_DAYS)))
         log.info("old reports and clicks are deleted", rows=gone)

@@ -16,6 +16,7 @@ from gitops_bot.errors import (
 from gitops_bot.journeys.act_on_report import act_on_report
 from gitops_bot.journeys.approve_commit import withdraw_begun_approval
 from gitops_bot.journeys.ask_in_dialog import ask_in_dialog, needs_dialog
+from gitops_bot.journeys.diagnose_report import diagnose_report
 from gitops_bot.journeys.link_account import link_account
 from gitops_bot.journeys.look_on_request import NotLookedYetError, look_on_request
 from gitops_bot.journeys.ports import Doors
@@ -57,16 +58,19 @@ async def _tell_of_room(doors: Doors, click: Click) -> None:
 
 async def carry_out_waiting_clicks(doors: Doors) -> None:
     """Take up what a stop or an outage left undone."""
+    queues = [doors.clicks, doors.queue, doors.linking, *([doors.advice.queue] if doors.advice else [])]
     for stored in await doors.store.waiting_clicks():
-        if _queue_key(stored.click) not in doors.clicks.busy_keys | doors.queue.busy_keys | doors.linking.busy_keys:
+        if not any(_queue_key(stored.click) in queue.busy_keys for queue in queues):
             _enqueue(doors, stored)
 
 
 def _enqueue(doors: Doors, stored: StoredClick) -> None:
     """Carry a click out as soon as there is room."""
     # A look is a review: it takes its place among them, one per pull request at a time.
-    # Whoever links an account takes minutes: no other click waits for that.
+    # Whoever links an account, or asks a model, takes minutes: no other click waits for that.
     queues = {str(Action.LOOK): doors.queue, str(Action.LINK): doors.linking}
+    if doors.advice is not None:
+        queues[str(Action.DIAGNOSE)] = doors.advice.queue
     queue = queues.get(stored.click.action, doors.clicks)
     queue.put(_queue_key(stored.click), partial(carry_out_click, doors, stored))
 
@@ -128,11 +132,13 @@ async def _carry_out(doors: Doors, stored: StoredClick) -> str:
 async def _about_report(doors: Doors, stored: StoredClick) -> str:
     click = stored.click
     report = await doors.store.report(click.value.partition(" ")[0])
-    if report is None or click.action not in ON_A_REPORT | ON_AN_OPINION:
+    if report is None or click.action not in ON_A_REPORT | ON_AN_OPINION | {Action.DIAGNOSE}:
         await whisper(doors, click, "This button belongs to a report that is not kept any more. Nothing was done.")
         return "refused: unknown report"
     if click.action in ON_AN_OPINION:
         return await vote_on_opinion(doors, stored, report)
+    if click.action == Action.DIAGNOSE:
+        return await diagnose_report(doors, click, report)
     action, key = Action(click.action), report.report.pull_request.key
     if needs_dialog(click, action, report):
         return await ask_in_dialog(doors, click, action, report)

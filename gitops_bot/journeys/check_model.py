@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 
 from gitops_bot.errors import ModelError
-from gitops_bot.journeys.ports import LanguageModel, Spend
 from gitops_bot.journeys.ask_model import ModelPurse
+from gitops_bot.journeys.ports import LanguageModel, Spend
 from gitops_bot.models.checks import Check, CheckState
 from gitops_bot.models.opinions import ReviewAnswer, SpendLimits, Usage
 from gitops_bot.rules.model_cases import MODEL_CASES, ModelCase, speaks

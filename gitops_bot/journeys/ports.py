@@ -22,7 +22,7 @@ from gitops_bot.models.checks import GuardState, RunnerFacts
 from gitops_bot.models.claims import NOBODY, Claimant
 from gitops_bot.models.gates import GateVerdict
 from gitops_bot.models.kustomizations import ClusterCredentials, ClusterSnapshot, Kustomization, ObjectReference
-from gitops_bot.models.opinions import Asking, Opinion, Prompt, Purse, Said, SpendLimits, Usage, Vote, Votes
+from gitops_bot.models.opinions import Asking, Opinion, Prompt, Purse, Reply, Said, SpendLimits, Usage, Vote, Votes
 from gitops_bot.models.outcomes import Outcome
 from gitops_bot.models.pull_requests import (
     Comment,
@@ -304,8 +304,8 @@ class Chat(Protocol):
         """Replace a message of ours."""
         ...
 
-    async def find(self, channel: str, key: str) -> PostedMessage | None:
-        """Our message whose metadata carries this key, newest first in the channel's recent history."""
+    async def find(self, channel: str, key: str, *, thread: str = "") -> PostedMessage | None:
+        """Our message whose metadata carries this key: in the channel's recent history, or in this thread of it."""
         ...
 
     async def known_messages(self, channel: str) -> Mapping[str, PostedMessage]:
@@ -380,6 +380,18 @@ class Opinions(Protocol):
         ...
 
 
+class Replies(Protocol):
+    """store/: what language models answered when somebody asked."""
+
+    async def of(self, pull_request: str, digest: str, asking: Asking) -> Reply | None:
+        """What a model answered about the report with this digest; None when nobody asked."""
+        ...
+
+    async def save(self, reply: Reply) -> None:
+        """Insert or replace."""
+        ...
+
+
 class OpinionVotes(Protocol):
     """store/: whether people found opinions useful."""
 
@@ -448,6 +460,11 @@ class Store(Protocol):
     @property
     def opinions(self) -> Opinions:
         """What language models said."""
+        ...
+
+    @property
+    def replies(self) -> Replies:
+        """What language models answered when somebody asked."""
         ...
 
     @property

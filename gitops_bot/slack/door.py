@@ -119,9 +119,9 @@ class SlackDoor:
             ),
         )
 
-    async def find(self, channel: str, key: str) -> PostedMessage | None:
-        """Our message whose metadata carries this key, newest first in the channel's recent history."""
-        return (await self._scan(channel, until=key)).get(key)
+    async def find(self, channel: str, key: str, *, thread: str = "") -> PostedMessage | None:
+        """Our message whose metadata carries this key: newest first in the recent history, or in this thread."""
+        return (await self._scan(channel, until=key, thread=thread)).get(key)
 
     async def known_messages(self, channel: str) -> Mapping[str, PostedMessage]:
         """All messages of ours in the channel's recent history by their keys; of two with one key the newest."""
@@ -258,12 +258,15 @@ class SlackDoor:
                 if file.get("user") == us.user:
                     yield str(message["ts"]), file
 
-    async def _scan(self, channel: str, until: str = "") -> dict[str, PostedMessage]:
-        """Read the channel's history, newest first, as far back as allowed or until a key is found."""
+    async def _scan(self, channel: str, until: str = "", thread: str = "") -> dict[str, PostedMessage]:
+        """Read the channel's history, newest first, or a thread, as far as allowed or until a key is found."""
         us = await self.identity()
         found: dict[str, PostedMessage] = {}
-        call = partial(self._web.conversations_history, channel=channel, limit=_PAGE, include_all_metadata=True)
-        async for message in self._pages("conversations.history", call):
+        common: dict[str, Any] = {"channel": channel, "limit": _PAGE, "include_all_metadata": True}
+        method, call = "conversations.history", partial(self._web.conversations_history, **common)
+        if thread:
+            method, call = "conversations.replies", partial(self._web.conversations_replies, ts=thread, **common)
+        async for message in self._pages(method, call):
             key = _key(message, us)
             if key:
                 found.setdefault(key, PostedMessage(channel, str(message["ts"])))

@@ -32,6 +32,7 @@ from gitops_bot.store.decisions import AuditTrail
 from gitops_bot.store.gates import GateRecords
 from gitops_bot.store.opinions import OpinionRecords
 from gitops_bot.store.outcomes import OutcomeRecords
+from gitops_bot.store.replies import ReplyRecords
 from gitops_bot.store.spend import SpendRecords
 from gitops_bot.store.votes import VoteRecords
 
@@ -54,6 +55,7 @@ class Store:
         self.audit = AuditTrail(self._transaction, audit_anchors)
         self.outcomes = OutcomeRecords(self._transaction, self._put)
         self.opinions = OpinionRecords(self._transaction, self._put)
+        self.replies = ReplyRecords(self._transaction, self._put)
         self.gates = GateRecords(self._transaction, self._put)
         self.spend = SpendRecords(self._transaction)
         self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert

@@ -179,6 +179,17 @@ opinion_votes = Table(
     Column("at", Moment, nullable=False),
 )
 
+# What a language model answered when somebody asked about a report.
+replies = Table(
+    "replies",
+    metadata,
+    Column("pull_request", String, primary_key=True),
+    Column("digest", String, primary_key=True),
+    Column("asking", String, primary_key=True),
+    Column("content", JSON, nullable=False),
+    Column("at", Moment, nullable=False, index=True),
+)
+
 # What the gate came to for a report, by each rule that a person wrote.
 gate_verdicts = Table(
     "gate_verdicts",

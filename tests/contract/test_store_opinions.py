@@ -12,11 +12,16 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from gitops_bot.models.opinions import (
+    Answer,
+    Asking,
+    Diagnosis,
     Judgement,
     Limits,
     Opinion,
     OpinionFinding,
+    Reply,
     ReviewAnswer,
+    Score,
     SpendLimits,
     Usage,
     Vote,
@@ -190,3 +195,27 @@ async def test_answers_go_with_their_opinion_and_not_before(store: Store) -> Non
     assert [one.digest for one in await store.opinions.since(NOW + timedelta(days=2))] == ["new"]
     await store.opinions.forget_before(NOW + timedelta(days=2))
     assert await store.votes.all() == {(PULL, "new"): Votes(1, 0)}
+
+
+async def test_answers_are_kept_for_each_report_and_way_of_asking(store: Store) -> None:
+    finding = OpinionFinding("ConfigMap/a/b", "data", Severity.INFO, "Hm.")
+    answers: dict[Asking, Answer] = {
+        Asking.AUDIT: ReviewAnswer("Fine.", Judgement.APPROVE, (finding,)),
+        Asking.DIAGNOSE: Diagnosis("It is gone.", "Somebody took it.", "Bring it back."),
+        Asking.GATE: Score(62.5, ("Small.",)),
+    }
+    kept = {
+        asking: Reply(asking, PULL, "d1", NOW, answer, model="small", usage=CALL, missing=("the rest",))
+        for asking, answer in answers.items()
+    }
+    for reply in kept.values():
+        await store.replies.save(replace(reply, answer=None, problem="gone"))
+        await store.replies.save(reply)
+    for asking, reply in kept.items():
+        assert await store.replies.of(PULL, "d1", asking) == reply
+    assert await store.replies.of(PULL, "d2", Asking.GATE) is None
+    assert await store.replies.of(PULL, "d1", Asking.REVIEW) is None
+    await store.replies.save(replace(kept[Asking.GATE], digest="d2", at=NOW + timedelta(days=2)))
+    await store.replies.forget_before(NOW + timedelta(days=1))
+    assert await store.replies.of(PULL, "d1", Asking.GATE) is None
+    assert await store.replies.of(PULL, "d2", Asking.GATE) is not None

@@ -1,0 +1,87 @@
+"""Somebody wants to know why a report failed: ask a model once, and say what it thinks in the thread of the message."""
+
+import hashlib
+
+from gitops_bot import telemetry
+from gitops_bot.journeys.ask_model import ask_model
+from gitops_bot.journeys.keys import message_key
+from gitops_bot.journeys.ports import Advice, Doors
+from gitops_bot.journeys.whisper import whisper, whisper_once
+from gitops_bot.models.chat import Click
+from gitops_bot.models.opinions import Asking, Reply
+from gitops_bot.models.records import Effect, EffectState, StoredReport
+from gitops_bot.rules.questions import why_not_asked
+from gitops_bot.views.replies import diagnosis_message
+
+log = telemetry.logger(__name__)
+
+# Kind of the effect that says where an answer stands.
+_KIND = "diagnosis"
+
+
+async def diagnose_report(doors: Doors, click: Click, stored: StoredReport) -> str:
+    """Ask, or take what is kept, and put it into the thread; gives "done", "failed: …" or "refused: …".
+
+    Everybody in the channel may ask: it decides nothing, the limits hold, and a report is asked about once.
+    Doing it again after a crash asks nobody twice, and posts nothing twice.
+    """
+    key, advice = stored.report.pull_request.key, doors.advice
+    words = await _refusal(doors, advice, stored)
+    if advice is None or words:
+        await whisper(doors, click, f"{words} Nothing was asked.")
+        return f"refused: {words}"
+    # Two people, or a double click: the second gets what the first has asked for.
+    async with doors.one_at_a_time.alone(f"diagnose {key}"):
+        reply = await doors.store.replies.of(key, stored.report.digest, Asking.DIAGNOSE)
+        if reply is None or reply.answer is None:
+            await whisper_once(
+                doors, click, "asked", "A model is asked what is wrong: its answer comes into the thread."
+            )
+            reply = await _asked(doors, advice, stored)
+        if reply.answer is None:
+            await whisper(doors, click, f"There is no diagnosis by a model. {reply.problem}")
+            return f"failed: {reply.problem}"
+        if not await _posted(doors, click, stored, reply):
+            await whisper(doors, click, "A model was asked about this report already: look into the thread.")
+    return "done"
+
+
+async def _refusal(doors: Doors, advice: Advice | None, stored: StoredReport) -> str:
+    """Say why nothing may be sent; "" when it may be."""
+    pull = stored.report.pull_request
+    record = await doors.store.pull_request(pull.key)
+    if record is None or record.pull_request.state != "open":
+        return f"{pull.repository}#{pull.number} is not open."
+    if advice is None or not advice.policy.allows(pull.repository):
+        return f"No model is asked about {pull.repository} (llm.repositories)."
+    if record.report_id != stored.report_id:
+        return f"{pull.repository}#{pull.number} has been looked at again since: read the new report."
+    return why_not_asked(stored.report, Asking.DIAGNOSE)
+
+
+async def _asked(doors: Doors, advice: Advice, stored: StoredReport) -> Reply:
+    reply = await ask_model(
+        stored.report, Asking.DIAGNOSE, advice.model, doors.store.spend, limits=advice.limits, clock=doors.clock
+    )
+    await doors.store.replies.save(reply)
+    log.info("diagnosed by a model", pull_request=reply.pull_request, model=reply.model, problem=reply.problem)
+    return reply
+
+
+async def _posted(doors: Doors, click: Click, stored: StoredReport, reply: Reply) -> bool:
+    """Post it below the message whose button was pressed, once; False when it stands there already."""
+    posted, pull = click.message, stored.report.pull_request
+    digest = hashlib.sha256(stored.report.digest.encode()).hexdigest()[:16]
+    target = f"{posted.channel}|{posted.timestamp}|{digest}"
+    known = await doors.store.effect(_KIND, target)
+    if known is not None and known.state is EffectState.DONE:
+        return False
+    message = diagnosis_message(reply, pull, key=f"{message_key(doors, pull.key)}|diagnosis|{digest}")
+    # One that was begun before may stand there although we never heard so.
+    said = await doors.chat.find(posted.channel, message.key, thread=posted.timestamp) if known else None
+    if said is None:
+        await doors.store.save_effect(Effect(_KIND, target, digest, EffectState.BEGUN), doors.clock())
+        said = await doors.chat.post(posted.channel, message, thread=posted.timestamp)
+    remote = {"channel": said.channel, "timestamp": said.timestamp}
+    await doors.store.save_effect(Effect(_KIND, target, digest, EffectState.DONE, remote), doors.clock())
+    return True
