@@ -136,11 +136,9 @@ class Session:
         answer, last = await self._run(operation, kustomization, tree, kinds, last=self._slow), self._slow
         if isinstance(answer, protocol.Stopped) and not last:
             # It took long, and others waited: now it waits for a place among those that do.
-            self.took_long = True
             answer = await self._run(operation, kustomization, tree, kinds, last=True)
         if not isinstance(answer, protocol.Answer):
             raise RunnerError("The runner answered with something else than was asked for.")
-        self.took_long = self.took_long or answer.outcome.seconds >= self._seats.long_after
         telemetry.flux_seconds.labels(operation).observe(answer.outcome.seconds)
         return self._within_measure(answer.outcome)
 
@@ -149,9 +147,15 @@ class Session:
     ) -> _Heard:
         """Run once; `Stopped` when the seat was wanted back."""
         async with self._share, self._seats.seat(self._claimant, slow=last) as seat:
-            return await self._ask(
-                lambda number: protocol.Job(number, operation, tree, kustomization, kinds, last=last), seat.wanted
-            )
+            began = asyncio.get_running_loop().time()
+            try:
+                return await self._ask(
+                    lambda number: protocol.Job(number, operation, tree, kustomization, kinds, last=last), seat.wanted
+                )
+            finally:
+                # However it ends: whoever asks for the same again is like this.
+                lasted = asyncio.get_running_loop().time() - began
+                self.took_long = self.took_long or lasted >= self._seats.long_after
 
     def _within_measure(self, outcome: FluxOutcome) -> FluxOutcome:
         """Give an outcome; one that is large only while all the large ones of this session can be borne."""

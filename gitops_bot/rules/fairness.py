@@ -122,7 +122,11 @@ def next_claim(room: Room, terms: Terms, now: float, *, busy: Collection[str] = 
     too_many = max(0, len(long) - min(terms.most_long, terms.seats - 1))
     if len(room.holders) >= terms.seats + min(terms.most_lent, too_many):
         return None
-    able = [claim for claim in _able(room, terms, busy) if not claim.slow or len(long) < terms.most_long]
+    able = [claim for claim in _able(room, terms, now, busy) if not claim.slow or len(long) < terms.most_long]
+    if len(room.holders) >= terms.seats:
+        # What is lent is for those who are not themselves the reason for it.
+        reasons = {holder.claim.owner for holder in long} - {""}
+        able = [claim for claim in able if claim.owner not in reasons]
     return min(able, key=lambda claim: _turn(room, claim, now), default=None)
 
 
@@ -132,7 +136,7 @@ def must_leave(room: Room, terms: Terms, now: float) -> Holder | None:
     leaving = any(holder.leaving for holder in room.holders)
     if leaving or len(room.holders) < terms.seats or len(long) <= terms.most_long:
         return None
-    if all(claim.slow for claim in _able(room, terms, ())):
+    if all(claim.slow for claim in _able(room, terms, now, ())):
         return None
     # Whoever began last loses least.
     return max(long, key=lambda holder: holder.since)
@@ -159,9 +163,10 @@ def _long(room: Room, terms: Terms, now: float) -> list[Holder]:
     return [one for one in room.holders if one.claim.slow or now - one.since >= terms.long_after]
 
 
-def _able(room: Room, terms: Terms, busy: Collection[str]) -> list[Claim]:
-    """Give those who wait for nothing but a seat."""
-    owners = [holder.claim.owner for holder in room.holders]
+def _able(room: Room, terms: Terms, now: float, busy: Collection[str]) -> list[Claim]:
+    """Give those who wait for nothing but a seat. What takes long does not keep its author from the rest."""
+    long = _long(room, terms, now)
+    owners = [holder.claim.owner for holder in room.holders if holder not in long]
     return [
         claim
         for claim in room.waiting

@@ -3,6 +3,7 @@
 The shipped program in a real world; only GitHub and Slack are stand-ins, and they fail on command.
 """
 
+import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,12 +15,14 @@ import pytest
 import yaml
 from bot_process import BotProcess, Fleet, clear_faults, origin_of, set_fault
 from breakable_line import BreakableLine
+from hostile_trees import in_folders
 from real_cluster import running_world
-from waiting import eventually
+from runner_server import prepare, start
+from waiting import eventually, until
 
 from gitops_bot.sandbox.observer import Observer, SeenMessage
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("outages"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 PROBLEM = "keeps me from looking"
 OVER = "It works again"
@@ -211,6 +214,57 @@ async def test_the_api_server_is_away_and_comes_back(scene: Scene) -> None:
             await line.mend()
             await scene.told(number, "cluster-away")
             await scene.channel_will_say(OVER, cluster["name"])
+
+
+async def test_the_runner_ends_during_a_run_and_the_report_comes_all_the_same(scene: Scene) -> None:
+    """As its Pod when its node goes."""
+    prepare(scene.folder)
+    runner = await start(scene.folder)
+    try:
+        async with scene.bot(flux=runner.settings_as_written()) as bot:
+            number = await scene.open("runner-ends")
+            await until(runner.runs_flux, "flux runs for it")
+            await runner.end(signal.SIGKILL)
+            await eventually(lambda: _has_logged(bot, "could not compare with a cluster"), "it is missed", 60)
+            runner = await start(scene.folder, port=runner.port)
+            await scene.told(number, "runner-ends", "production", "podinfo")
+            await scene.all_is_well()
+    finally:
+        await runner.end(signal.SIGKILL)
+
+
+MOST_MEGABYTES = 50.0
+
+
+async def test_a_hostile_pull_request_keeps_nobody_waiting(scene: Scene) -> None:
+    """Minutes of one processor for flux: the others are told meanwhile, and a new commit ends it at once."""
+    flux = {**_read(scene.description["settings_file"]).get("flux", {}), "concurrency": 2}
+    largest = 0.0
+    async with scene.bot(flux=flux, review={"concurrency": 2}) as bot:
+        number = await scene.open("beside-hostile")
+        await scene.told(number, "beside-hostile")
+        before = bot.megabytes()
+        for seed in ("one", "two"):
+            files = in_folders("endless", seed, ["infrastructure/production/ingress"])
+            await scene.fleet.push_files(f"hostile-{seed}", files, "Attack")
+            await scene.observer.open_pull_request(
+                f"hostile-{seed}", "Nothing to see", "", login=scene.observer.reviewer
+            )
+        await until(lambda: bot.cages() > 0, "the cage has it", 60)
+        await scene.fleet.push("beside-hostile", "unhurt")
+
+        async def is_told() -> bool:
+            nonlocal largest
+            largest = max(largest, bot.megabytes())
+            return any(message.says("unhurt") for message in await scene.observer.messages_about(number))
+
+        await eventually(is_told, "the harmless one is told", 60)
+        assert bot.cages() > 0, "the attack is over already: it proves nothing"
+        for seed in ("one", "two"):
+            await scene.fleet.push_files(f"hostile-{seed}", {"docs/nothing.md": seed}, "Taken back")
+        await until(lambda: bot.cages() == 0, "what it still ran for has ended", 60)
+        largest = max(largest, bot.megabytes())
+    assert largest - before < MOST_MEGABYTES
 
 
 async def test_broken_files_are_told_and_stop_no_other(scene: Scene) -> None:

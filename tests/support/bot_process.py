@@ -1,6 +1,7 @@
 """The shipped bot as a process in a running world: start, kill, look at what it left."""
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 from gitops_bot.sandbox.fleet.checkout import Checkout, with_credentials
 from gitops_bot.sandbox.observer import Observer
@@ -79,6 +81,20 @@ class BotProcess:
         )
         metrics = (await self.read("/metrics")).text.splitlines()
         return sum(int(float(line.rpartition(" ")[2])) for line in metrics if line.startswith(wanted))
+
+    def megabytes(self) -> float:
+        """How much memory its own process has."""
+        assert self.process is not None
+        return float(psutil.Process(self.process.pid).memory_info().rss) / (1 << 20)
+
+    def cages(self) -> int:
+        """How many sessions of flux there are: nothing else is started by the bot but git, which is quick."""
+        assert self.process is not None
+        found = 0
+        for process in psutil.Process(self.process.pid).children():
+            with contextlib.suppress(psutil.Error):
+                found += "gitops_bot.runner" in process.cmdline()
+        return found
 
     def lose_the_database(self) -> None:
         """Delete what it remembers; the clones stay."""

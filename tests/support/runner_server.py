@@ -1,6 +1,7 @@
 """The runner as a server of its own, as it is started in its Pod: a process, a port, a secret file."""
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -10,6 +11,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import psutil
 
 from gitops_bot.config import FluxSettings
 
@@ -41,6 +44,18 @@ class RunnerServer:
         return FluxSettings.model_validate(
             {"runner_url": self.url, "runner_secret_file": self.secret_file, "binary": "/nowhere/flux", **more}
         )
+
+    def settings_as_written(self) -> dict[str, str]:
+        """The section ``flux`` of a settings file."""
+        return {"runner_url": self.url, "runner_secret_file": str(self.secret_file)}
+
+    def runs_flux(self) -> bool:
+        """Whether flux runs in one of its sessions."""
+        for process in psutil.Process(self.process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if "kustomization" in process.cmdline():
+                    return True
+        return False
 
     async def end(self, sign: signal.Signals = signal.SIGTERM) -> None:
         """End it, if it runs, and keep the rest of its log."""

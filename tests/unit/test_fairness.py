@@ -75,6 +75,16 @@ def test_many_authors_give_way_after_a_while() -> None:
     assert must_leave(room, RUNS, 10.0) is None, "half of the seats are for those that take long"
 
 
+def test_what_takes_long_does_not_keep_its_author_from_the_rest() -> None:
+    room, numbers = filled(waiting(*of("renovate", 4)), REVIEWS, 0.0)
+    assert numbers == [1, 2, 3]
+    room, numbers = filled(room, REVIEWS, 10.0)
+    assert numbers == [4], "three take long, and one place is left"
+    room = asked(asked(room, Claim(8, "renovate#8", "renovate")), Claim(9, "good#1", "alice"))
+    room, numbers = filled(room, REVIEWS, 20.0)
+    assert numbers == [9], "a place besides is for others"
+
+
 def test_whoever_had_least_is_first() -> None:
     room, _ = filled(waiting(Claim(1, "m#1", "mallory")), RUNS, 0.0)
     room = left(room, 1, 5.0)
