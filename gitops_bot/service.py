@@ -25,6 +25,7 @@ from gitops_bot.github import DeviceFlow, GitHubDoor
 from gitops_bot.journeys.carry_out_click import carry_out_waiting_clicks, receive_click
 from gitops_bot.journeys.clear_by_gate import clear_what_is_due
 from gitops_bot.journeys.follow_merge import follow_merges
+from gitops_bot.journeys.gate_agreement import tell_gate_agreement
 from gitops_bot.journeys.kept_looks import KeptLooks
 from gitops_bot.journeys.kept_statuses import KeptStatuses
 from gitops_bot.journeys.one_at_a_time import OneAtATime
@@ -296,6 +297,8 @@ class Service:
         every(self._survive(self.prove_guards), hours=1, next_run_time=_now(), id="prove guards")
         every(self._survive(self.forget), hours=24, next_run_time=_now() + timedelta(minutes=5), id="forget")
         scheduler.add_job(self._survive(self.take_up_opinions), misfire_grace_time=None, id="take up opinions")
+        if self._settings.llm.gate.enabled:
+            every(self._survive(self.tell_gate_agreement), minutes=30, next_run_time=_now(), id="tell of the gate")
         self._schedule_digest(scheduler)
         scheduler.start()
         try:
@@ -328,6 +331,10 @@ class Service:
                 misfire_grace_time=3600,
                 id="tell what waits",
             )
+
+    async def tell_gate_agreement(self) -> None:
+        """Once a month: how the gate agrees with people."""
+        await tell_gate_agreement(self._doors)
 
     async def tell_waiting(self) -> None:
         """Once a day: list what waits for a decision."""

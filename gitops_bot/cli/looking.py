@@ -51,7 +51,7 @@ def diff(
 
     Exit code 0: no effect; 10: changes; 20: blocked, incomplete or held; 1: error; 2: wrong usage.
     """
-    from gitops_bot.errands import diff_once
+    from gitops_bot.errands import diff_once, kept_opinion
     from gitops_bot.journeys.diff_pull_request import pull_request_of
     from gitops_bot.views import json_report, terminal
 
@@ -63,12 +63,13 @@ def diff(
     board = ProgressBoard(shown=False, quiet=True)
     with counting(board):
         report = asyncio.run(diff_once(loaded, repository, number, board, as_myself=as_myself))
+    opinion = asyncio.run(kept_opinion(loaded, report))
     if output is Output.JSON:
-        typer.echo(json_report.json_report(report))
+        typer.echo(json_report.json_report(report, opinion))
     elif object_name:
         show(_one_object(report, object_name), color=color, pager=not no_pager)
     else:
-        show(terminal.terminal_report(report, full=full), color=color, pager=not no_pager)
+        show(terminal.terminal_report(report, full=full, opinion=opinion), color=color, pager=not no_pager)
     raise typer.Exit(_EXIT_CODES[report.verdict])
 
 

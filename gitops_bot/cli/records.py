@@ -1,7 +1,8 @@
-"""Commands that read what was kept: ``accuracy``, ``audit``."""
+"""Commands that read what was kept: ``accuracy``, ``audit``, ``llm export``, ``gate report``."""
 # ruff: noqa: PLC0415  (imports inside the commands: --help answers at once)
 
 import asyncio
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -79,3 +80,55 @@ def verify(
     problem = broken(entries, anchors)
     Console().print(audit_list.verification(entries, len(anchors), problem))
     raise typer.Exit(1 if problem else 0)
+
+
+class ExportOutput(StrEnum):
+    """How opinions are written."""
+
+    JSON = "json"
+    CSV = "csv"
+
+
+def llm_export(
+    settings: SettingsFile = None,
+    since: Annotated[str, typer.Option(help="Only from this day on: 2026-10-01.")] = "",
+    output: Annotated[
+        ExportOutput, typer.Option("--output", "-o", help="json: a line for each; csv: for spreadsheets.")
+    ] = ExportOutput.JSON,
+) -> None:
+    """Write every opinion that is kept, with who found it useful and what became of the pull request."""
+    from gitops_bot.errands import read_opinions
+    from gitops_bot.views import opinion_export
+
+    telemetry.set_up_logging("ERROR", as_json=False)
+    kept = asyncio.run(read_opinions(load_settings(settings), since))
+    write = opinion_export.csv_table if output is ExportOutput.CSV else opinion_export.json_lines
+    typer.echo(write(kept), nl=False)
+
+
+gate_app = typer.Typer(help="The gate: what its rules came to.", rich_markup_mode=None)
+
+
+@gate_app.callback()
+def gate() -> None:
+    """Keep ``report`` a command of its own as long as it is the only one."""
+
+
+@gate_app.command("report")
+def gate_report(
+    settings: SettingsFile = None,
+    month: Annotated[str, typer.Option(help="Year and month: 2026-10. Default: this one.")] = "",
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Say for one month how often each rule would have cleared, what people did with those, and what broke."""
+    import json
+
+    from gitops_bot.errands import read_agreement
+    from gitops_bot.views import agreement
+
+    telemetry.set_up_logging("ERROR", as_json=False)
+    of, found = asyncio.run(read_agreement(load_settings(settings), month))
+    if output is Output.JSON:
+        typer.echo(json.dumps(agreement.agreement_json(found, of), indent=2))
+    else:
+        Console().print(agreement.agreement_text(found, of))

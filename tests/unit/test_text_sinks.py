@@ -20,6 +20,8 @@ from markdown_it import MarkdownIt
 from rich.console import Console, Group
 
 from gitops_bot.models.checks import Check, CheckState
+from gitops_bot.models.evaluation import CaseKind, CaseResult, Evaluation
+from gitops_bot.models.gates import GateEffect, GateVerdict
 from gitops_bot.models.kustomizations import KustomizationId, ObjectReference
 from gitops_bot.models.opinions import (
     Answer,
@@ -36,10 +38,15 @@ from gitops_bot.models.outcomes import Difference, Outcome, OutcomeState
 from gitops_bot.models.records import Decision
 from gitops_bot.models.reports import Report, Severity
 from gitops_bot.models.statuses import StatusState
+from gitops_bot.rules.agreement import Agreement, Case, Did, month_of
 from gitops_bot.rules.cleaning import has_hidden_characters
 from gitops_bot.rules.decisions import Action
+from gitops_bot.rules.fates import Ending
 from gitops_bot.views import (
+    agreement,
     commit_status,
+    evaluation,
+    gates,
     github_comment,
     html_report,
     opinions,
@@ -55,6 +62,7 @@ from gitops_bot.views import (
     terminal_object,
 )
 
+MONTH = month_of(datetime.now(UTC), UTC)
 VIEWS = Path(commit_status.__file__).parent
 ALL_EVIL = SENTINEL.join(EVIL)
 # Short pieces that act in Slack or on GitHub when they stand in parsed text.
@@ -105,8 +113,29 @@ def opinion_of(text: str) -> Opinion:
     return Opinion(text, text, datetime.now(UTC), answer, problem=text, model=text)
 
 
+def verdicts_of(text: str) -> tuple[GateVerdict, ...]:
+    refused = GateVerdict(text, text, text, "images", datetime.now(UTC), cleared=False, reasons=(text,) * 5)
+    cleared = replace(refused, cleared=True, reasons=(), score=90.0, model=text, said=(text,))
+    live = [replace(cleared, effect=effect, dry_run=False, outcome=text) for effect in GateEffect]
+    return refused, cleared, *live
+
+
 def reply_of(text: str, answer: Answer | None) -> Reply:
     return Reply(Asking.AUDIT, text, text, datetime.now(UTC), answer, problem=text, model=text)
+
+
+def agreement_of(text: str) -> list[Agreement]:
+    """What rules came to that are called so, on pull requests that are called so."""
+    cases = tuple(Case(text, did, how) for did in Did for how in Ending)
+    return [Agreement(text, dry_run=True, cleared=cases, left=2, left_approved=1)] * 2
+
+
+def evaluation_of(text: str) -> Evaluation:
+    places = (f"ConfigMap/{text}/x {text}",)
+    result = CaseResult(
+        text, CaseKind.RISKY, 1.0, places, places, places, places, 1, Judgement.BLOCK, model=text, problems=(text,)
+    )
+    return Evaluation((result,), (text,), text, {CaseKind.RISKY: 1.0}, 1.0)
 
 
 def outcomes_of(text: str) -> list[Outcome]:
@@ -136,6 +165,7 @@ SLACK: dict[str, Callable[[str], Any]] = {
     "slack_digest.digest_message": lambda text: slack_digest.digest_message(
         [hostile(text)], datetime.now(UTC), key="k"
     ),
+    "gates.gate_blocks": lambda text: gates.gate_blocks(verdicts_of(text)),
     "opinions.opinion_blocks": lambda text: [
         *opinions.opinion_blocks(opinion_of(text), report_id="r"),
         *opinions.opinion_blocks(replace(opinion_of(text), answer=None)),
@@ -143,6 +173,7 @@ SLACK: dict[str, Callable[[str], Any]] = {
     "replies.diagnosis_message": lambda text: replies.diagnosis_message(
         reply_of(text, Diagnosis(text, text, text)), hostile(text).pull_request, key="k"
     ),
+    "agreement.agreement_message": lambda text: agreement.agreement_message(agreement_of(text), MONTH, key="k"),
     "outcomes.outcome_blocks": lambda text: outcomes.outcome_blocks(outcomes_of(text)),
     "slack_actions.buttons": lambda text: slack_actions.buttons(hostile(text), "r", tuple(Action)),
     "slack_actions.view_button": lambda text: slack_actions.view_button(
@@ -163,6 +194,10 @@ MARKDOWN: dict[str, Callable[[str], str]] = {
     "github_comment.comment": lambda text: github_comment.comment(
         hostile(text), marker="<!-- m -->", opinion=opinion_of(text)
     ),
+    "gates.gate_markdown": lambda text: gates.gate_markdown(verdicts_of(text)),
+    "gates.gate_approval_body": lambda text: gates.gate_approval_body(
+        samples.changes_report(), verdicts_of(text)[-1], marker="m"
+    ),
     "opinions.opinion_markdown": lambda text: opinions.opinion_markdown(opinion_of(text)),
     "github_comment.approval_body": lambda text: github_comment.approval_body(
         samples.changes_report(), person=text, marker="m"
@@ -176,6 +211,7 @@ ONE_LINE: dict[str, Callable[[str], str]] = {
     "commit_status.description": lambda text: commit_status.description(hostile(text).clusters[0], StatusState.FAILURE),
     "commit_status.not_followed": lambda text: commit_status.not_followed("production", text),
     "commit_status.parked": commit_status.parked,
+    "gates.gate_status": lambda text: gates.gate_status(verdicts_of(text)[:2])[1],
     "commit_status.on_hold": commit_status.on_hold,
     "commit_status.no_answer": commit_status.no_answer,
     "commit_status.one_line": commit_status.one_line,
@@ -191,6 +227,8 @@ TERMINAL: dict[str, Callable[[str], Any]] = {
             for answer in (opinion_of(text).answer, Diagnosis(text, text, text), Score(50, (text,)), None)
         )
     ),
+    "agreement.agreement_text": lambda text: agreement.agreement_text(agreement_of(text), MONTH),
+    "evaluation.evaluation_view": lambda text: evaluation.evaluation_view(evaluation_of(text)),
     "outcomes.accuracy": lambda text: outcomes.accuracy(outcomes_of(text)),
     "terminal_checks.check_line": lambda text: terminal_checks.check_line(Check(text, CheckState.BAD, text, text)),
     "terminal_checks.summary_line": lambda _text: terminal_checks.summary_line([CheckState.BAD]),
@@ -210,6 +248,7 @@ PREPARING = {
     "html_template": "the template of html_report",
     "json_report": "JSON for programs, which shows values as they are",
     "lines": "the lines of everything above",
+    "opinion_export": "JSON and CSV for programs, test_opinion_views' own",
     "opinion_words": "the lines of opinions, which are fed above",
     "prompt": "fences for a model, test_opinions' own",
     "rights_manifests": "YAML for programs, test_rights' own",
@@ -223,10 +262,14 @@ PREPARING = {
 # Parts of fed modules that give no text of their own.
 PARTS = {
     "outcomes.share",
+    "agreement.agreement_json",
+    "agreement.month_words",
+    "agreement.share_words",
     # What the page and programs get: values, which html_report escapes and json_report gives as they are.
     "opinions.opinion_values",
     "opinions.opinion_json",
     "opinions.is_cut",
+    "evaluation.evaluation_json",
     "replies.reply_json",
     # Its caller fills words of the administrator with what it escapes itself.
     "slack_message.command_message",
@@ -236,6 +279,10 @@ PARTS = {
     "terminal_object.objects_named",
     "terminal_object.names_of_objects",
     "slack_dialogs.outlook_words",
+    "gates.shown_verdicts",
+    # Lines of gate_blocks and gate_markdown; a decision, which slack_actions.deeds says.
+    "gates.gate_line",
+    "gates.gate_deed",
 }
 
 
