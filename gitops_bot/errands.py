@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from gitops_bot import telemetry
 from gitops_bot.config import (
@@ -19,11 +20,12 @@ from gitops_bot.journeys.check_installation import check_installation, judge_soc
 from gitops_bot.journeys.check_model import check_model
 from gitops_bot.journeys.diff_pull_request import diff_pull_request
 from gitops_bot.journeys.find_affected import find_affected_in_clone
+from gitops_bot.journeys.gate_agreement import agreement_of, past_of
 from gitops_bot.journeys.plan_rights import Differences, compare_rights, plan_for
 from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.models.chat import Click
 from gitops_bot.models.checks import Check, CheckState
-from gitops_bot.models.opinions import Asking, Reply
+from gitops_bot.models.opinions import Asking, Opinion, Reply, Votes
 from gitops_bot.models.outcomes import Outcome
 from gitops_bot.models.pull_requests import Repository
 from gitops_bot.models.records import AuditEntry
@@ -31,17 +33,20 @@ from gitops_bot.models.reports import Report
 from gitops_bot.people import People
 from gitops_bot.policies import opinion_policy, spend_limits
 from gitops_bot.rules.affected import AffectedKustomization
+from gitops_bot.rules.agreement import Agreement, Month, month_of
 from gitops_bot.rules.fleet import Fleet
 from gitops_bot.rules.fleet_rights import Choices, RightsPlan
 from gitops_bot.rules.questions import why_not_asked
 from gitops_bot.service import open_eyes, opened_model, opened_store
 from gitops_bot.slack import SlackDoor
+from gitops_bot.views.opinion_export import KeptOpinion
 from gitops_bot.views.prompt import shown_prompt
 
 log = telemetry.logger(__name__)
 
 # Seconds until our own sockets are certainly open.
 _SOCKETS_SETTLE = 5
+_LONG_AGO = date(2000, 1, 1)
 
 
 def _now() -> datetime:
@@ -116,9 +121,9 @@ async def read_agreement(settings: Settings, month: str) -> tuple[Month, tuple[A
 
 
 async def read_opinions(settings: Settings, since: str) -> tuple[KeptOpinion, ...]:
-    """Give opinions with what people made of them, from a day (``2026-10-01``; "": all) on: ``gitops-bot llm export``."""
+    """Give opinions from a day on (``2026-10-01``; "": all) and what people made of them: ``gitops-bot llm export``."""
     try:
-        day = date.fromisoformat(since) if since else date.min
+        day = date.fromisoformat(since) if since else _LONG_AGO
     except ValueError as error:
         raise SettingsError(f"--since {since}: write a day as 2026-10-01.") from error
     async with opened_store(settings) as store:
