@@ -148,6 +148,7 @@ def _gate_rule(told: GateRuleSettings) -> GateRule:
         paths=told.paths,
         kinds=told.kinds,
         authors=told.authors,
+        signed_commits=told.signed_commits,
         fields=told.fields,
         labels=told.labels,
         forbidden_labels=told.forbidden_labels,

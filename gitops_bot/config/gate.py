@@ -63,6 +63,9 @@ class GateRuleSettings(Section):
     kinds: Named
     # Logins; the author and whoever made a commit. "*": everybody who is trusted.
     authors: Named
+    # Every commit needs a signature that GitHub verified: who made one is written by whoever makes it, and whoever
+    # may push to the branch of a dependency bot can write its name.
+    signed_commits: bool = True
     # Every changed field must match one, as the report writes it; empty: any field.
     fields: tuple[str, ...] = ()
     # All of these, and none of those.

@@ -265,7 +265,8 @@ def commit_people(commits: list[Json], most: int) -> CommitPeople:
     found = [_find(commit, path) for commit in commits for path in ("author.login", "committer.login")]
     logins = frozenset(login.lower() for login in found if isinstance(login, str))
     unknown = not all(isinstance(login, str) for login in found)
-    return CommitPeople(logins, complete=len(commits) < most, unknown=unknown)
+    verified = all(_find(commit, "commit.verification.verified") is True for commit in commits)
+    return CommitPeople(logins, complete=len(commits) < most, unknown=unknown, verified=verified)
 
 
 def wants_changes(reviews: list[Json]) -> tuple[str, ...]:

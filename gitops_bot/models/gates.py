@@ -60,6 +60,8 @@ class GateRule:
     kinds: tuple[str, ...] = ()
     # Logins; "*" is everybody who is trusted. The author and whoever made a commit must be among them.
     authors: tuple[str, ...] = ()
+    # Whether every commit needs a signature that GitHub verified. Without, whoever may push can pretend to be anybody.
+    signed_commits: bool = True
     # Every changed field must match one; empty: any field.
     fields: tuple[str, ...] = ()
     # All of these labels must be there, and none of those.

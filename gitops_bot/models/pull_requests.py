@@ -105,6 +105,8 @@ class CommitPeople:
     complete: bool = True
     # Whether a commit has an author or a committer whom GitHub does not know.
     unknown: bool = False
+    # Whether GitHub verified the signature of every commit: who made one is written by whoever makes it.
+    verified: bool = False
 
 
 @dataclass(frozen=True)

@@ -135,9 +135,11 @@ def scored(report: Report, rule: GateRule, at: datetime, said: Said, prompt: Pro
     if score is None:
         verdict = no_score(report, rule, at, "its answer is no number from 0 to 100.", said.usage, tries)
         return replace(verdict, model=said.model, seconds=said.seconds)
-    reasons = list(about_prompt(prompt))
-    if score < rule.threshold:
-        reasons.append(f"The model's score is {score:g}; {rule.threshold:g} is needed.")
+    if unseen := about_prompt(prompt):
+        # What is kept of it is no score: nobody may clear by it later.
+        verdict = refused(report, rule, at, unseen)
+        return replace(verdict, model=said.model, usage=said.usage, seconds=said.seconds, tries=tries)
+    reasons = [f"The model's score is {score:g}; {rule.threshold:g} is needed."] if score < rule.threshold else []
     verdict = _verdict(report, rule, at, cleared=not reasons, reasons=tuple(reasons))
     told = said.answer.reasons if isinstance(said.answer, Score) else ()
     return replace(
@@ -247,6 +249,10 @@ def _about_people(rule: GateRule, facts: GateFacts) -> Iterable[str]:
         (people is not None and not people.complete, "It has more commits than GitHub lists."),
         (people is not None and not people.logins, "GitHub knows nobody who made its commits."),
         (people is not None and people.unknown, "GitHub does not know who made one of its commits."),
+        (
+            rule.signed_commits and people is not None and not people.verified,
+            "One of its commits has no signature that GitHub verified, so whoever may push can have made it.",
+        ),
     )
     for login in sorted(people.logins if people else ()):
         # GitHub itself is the committer of what is made on its pages.

@@ -62,7 +62,19 @@ def bot_settings(around: Surroundings, state: StateFolder) -> Mapping[str, Any]:
     }
 
 
-def model_settings(base_url: str, repository: str) -> Mapping[str, Any]:
-    """Let a model be asked about a repository, at prices such as providers have."""
+def model_settings(base_url: str, repository: str, *, updater: str) -> Mapping[str, Any]:
+    """Let a model be asked about a repository, at prices such as providers have, and try a gate for ``updater``."""
     endpoint = {"base_url": base_url, "model": "stand-in-large", "prices": {"input": 2, "output": 8}}
-    return {"repositories": [repository], "endpoints": [endpoint]}
+    rule = {
+        "name": "image-updates",
+        "repositories": [repository],
+        "paths": ["infrastructure/base/**"],
+        "kinds": ["Deployment"],
+        "authors": [updater],
+        "fields": ["spec.template.spec.containers.*.image"],
+        # The stand-in knows nobody's keys.
+        "signed_commits": False,
+    }
+    # On trial: it says what it would have done.
+    gate = {"enabled": True, "show_dry_run": True, "rules": [rule]}
+    return {"repositories": [repository], "endpoints": [endpoint], "gate": gate}

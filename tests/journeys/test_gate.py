@@ -25,6 +25,7 @@ from gitops_bot.sandbox.llm import Answer
 FINE = review(judgement="approve", summary="An image.")
 RULE = (
     "name: images, repositories: [acme/*], paths: ['*.yaml'], kinds: [Deployment.apps], authors: [author], "
+    "signed_commits: false, "
     "fields: ['spec.template.spec.containers.*.image']"
 )
 
