@@ -72,7 +72,9 @@ app.command()(looking.affected)
 app.command()(installation.check)
 app.command()(installation.rbac)
 app.command()(records.accuracy)
+language_model.llm_app.command("export")(records.llm_export)
 app.add_typer(language_model.llm_app, name="llm")
+app.add_typer(records.gate_app, name="gate")
 app.add_typer(records.audit_app, name="audit")
 
 
