@@ -11,7 +11,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from gitops_bot import __version__, telemetry
-from gitops_bot.cli import installation, language_model, looking, records
+from gitops_bot.cli import evaluation, installation, language_model, looking, records
 from gitops_bot.cli.options import SettingsFile
 from gitops_bot.config import load_settings
 from gitops_bot.errors import GitopsBotError
@@ -72,6 +72,7 @@ app.command()(looking.affected)
 app.command()(installation.check)
 app.command()(installation.rbac)
 app.command()(records.accuracy)
+language_model.llm_app.command("eval")(evaluation.llm_eval)
 language_model.llm_app.command("export")(records.llm_export)
 app.add_typer(language_model.llm_app, name="llm")
 app.add_typer(records.gate_app, name="gate")

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from gitops_bot.models.opinions import Judgement, Usage
+from gitops_bot.models.opinions import Answer, Judgement, Usage
 from gitops_bot.models.reports import Report, Severity
 
 
@@ -67,19 +67,33 @@ class EvaluationCase:
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """One question to a model: its answer, or why there is none in the provider's own words."""
+
+    answer: Answer | None = None
+    problem: str = ""
+    model: str = ""
+    usage: Usage = field(default_factory=Usage)
+    seconds: float = 0.0
+    # More than one: the first did not fit the schema.
+    answers: int = 1
+
+
+@dataclass(frozen=True)
 class CaseResult:
     """What a model's two answers to one case came to. ``points``: 0 to 100, as rules/evaluation.py says."""
 
     name: str
     kind: CaseKind
     points: float
-    # Of what had to be found: in words, one each.
+    # Of what had to be found, object and field of each.
     found: tuple[str, ...] = ()
     # Among those found: not grave enough.
     too_mild: tuple[str, ...] = ()
     missed: tuple[str, ...] = ()
-    # Claims that are false, and about what was not shown.
+    # Object and field of each claim that is false, in the model's words; and how many are about what was not shown.
     false: tuple[str, ...] = ()
+    dropped: int = 0
     judgement: Judgement | None = None
     judgement_accepted: bool = False
     score: float | None = None
@@ -89,8 +103,9 @@ class CaseResult:
     usage: Usage = field(default_factory=Usage)
     # Both answers, one after the other.
     seconds: float = 0.0
-    # Why there is no answer, in the provider's own words; one for each of the two questions at most.
+    # Why there is no answer; one for each of the two questions at most.
     problems: tuple[str, ...] = ()
+    model: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,8 +117,6 @@ class Evaluation:
     not_asked: tuple[str, ...] = ()
     # Which limit.
     stopped_by: str = ""
-    # As the providers name them.
-    models: tuple[str, ...] = ()
     by_kind: Mapping[CaseKind, float] = field(default_factory=dict)
     # 0 to 100.
     score: float = 0.0
@@ -114,6 +127,6 @@ class Evaluation:
         return sum((result.usage for result in self.results), Usage())
 
     @property
-    def complete(self) -> bool:
-        """Whether every case was asked."""
-        return not self.not_asked
+    def seconds(self) -> float:
+        """How long all answers took together, one after the other."""
+        return sum(result.seconds for result in self.results)

@@ -62,7 +62,13 @@ def test_a_case_is_fair(name: str) -> None:
     assert expected.score[1] == 100 if harmless else expected.score[0] == 0
     if harmless:
         assert [(claim.object, claim.field) for claim in expected.must_not_claim] == [("", "")]
-    assert all(wanted.words for wanted in expected.must_find)
+    for wanted in expected.must_find:
+        assert wanted.words
+        # Who only repeats the place has found nothing.
+        shown = " ".join(
+            [wanted.object, *(one for one in prompt.known[wanted.object] if is_about(one, [wanted.field]))]
+        )
+        assert [word for word in wanted.words if word.casefold() in shown.casefold()] == []
 
 
 @pytest.mark.parametrize(
