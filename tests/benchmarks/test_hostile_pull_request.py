@@ -8,7 +8,7 @@ from real_cluster import running_world
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from hostile_pull_request import (  # noqa: E402  # the path comes first
+from hostile_pull_request import (
     KINDS,
     MOST_MEGABYTES,
     MOST_TIMES,
