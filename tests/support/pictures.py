@@ -21,7 +21,7 @@ import sample_reports as samples
 from browser import PHONE, chromium
 from github_world import REPOSITORY, World
 from playwright.async_api import Browser, Page
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.terminal_theme import SVG_EXPORT_THEME
 from slack_world import bot_client, running_slack
 
@@ -32,7 +32,6 @@ from gitops_bot.models.reports import ClusterReport, Hidden, Report, Severity, V
 from gitops_bot.rules.decisions import Action
 from gitops_bot.views.github_comment import comment
 from gitops_bot.views.html_report import html_report
-from gitops_bot.views.opinions import opinion_text
 from gitops_bot.views.slack_message import review_message
 from gitops_bot.views.terminal import terminal_report
 
@@ -161,21 +160,13 @@ async def github(browser: Browser, folder: Path) -> None:
 
 
 async def terminal(browser: Browser, folder: Path) -> None:
-    for name, command, shown in (
-        ("report", "diff", terminal_report(report())),
-        ("opinion", "review", opinion_text(opinion())),
-    ):
-        await _terminal(browser, folder, name, command, shown)
-
-
-async def _terminal(browser: Browser, folder: Path, name: str, command: str, shown: RenderableType) -> None:
     console = Console(file=io.StringIO(), width=100, record=True, force_terminal=True, color_system="256")
-    console.print(f"$ gitops-bot {command} https://github.com/acme/fleet/pull/7", highlight=False)
-    console.print(shown)
-    file = folder / f"{name}.html"
+    console.print("$ gitops-bot diff https://github.com/acme/fleet/pull/7", highlight=False)
+    console.print(terminal_report(report()))
+    file = folder / "terminal.html"
     file.write_text(console.export_html(theme=SVG_EXPORT_THEME, code_format=_TERMINAL), encoding="utf-8")
     async with opened(browser, f"file://{file}", _DESK) as page:
-        await page.locator("pre").screenshot(path=IMAGES / f"{name}-terminal.png")
+        await page.locator("pre").screenshot(path=IMAGES / "report-terminal.png")
 
 
 async def page_of_the_thread(browser: Browser, folder: Path) -> None:
