@@ -12,7 +12,8 @@ PACKAGE = Path(__file__).parents[2] / "gitops_bot"
 PURE_STANDARD_LIBRARY = {
     "abc", "base64", "binascii", "bisect", "codecs", "collections", "contextlib", "csv", "dataclasses", "datetime",
     "decimal", "difflib", "enum", "fnmatch", "functools", "hashlib", "hmac", "html", "io", "itertools", "json", "math",
-    "operator", "posixpath", "re", "string", "textwrap", "types", "typing", "unicodedata", "urllib", "zlib", "__future__",
+    "operator", "posixpath", "re", "string", "textwrap", "types", "typing", "unicodedata", "urllib", "zlib",
+    "__future__",
 }  # fmt: skip
 
 ALLOWED = {
