@@ -23,9 +23,10 @@ from gitops_bot.journeys.find_affected import find_affected_in_clone
 from gitops_bot.journeys.gate_agreement import agreement_of, past_of
 from gitops_bot.journeys.plan_rights import Differences, compare_rights, plan_for
 from gitops_bot.journeys.progress_board import ProgressBoard
+from gitops_bot.llm import all_ways
 from gitops_bot.models.chat import Click
 from gitops_bot.models.checks import Check, CheckState
-from gitops_bot.models.opinions import Asking, Opinion, Reply, Votes
+from gitops_bot.models.opinions import Asking, ModelCheck, Opinion, Reply, Votes
 from gitops_bot.models.outcomes import Outcome
 from gitops_bot.models.pull_requests import Repository
 from gitops_bot.models.records import AuditEntry
@@ -248,13 +249,19 @@ def _not_allowed(repository: Repository) -> str:
     return f"llm.repositories does not name {repository}, or llm.enabled is off: nothing of it may be sent."
 
 
-async def check_language_model(settings: Settings) -> AsyncIterator[Check]:
-    """Show fixed cases to the model of the settings: ``gitops-bot llm check``. Nothing of a repository is sent."""
+async def check_language_model(settings: Settings) -> AsyncIterator[tuple[str, ModelCheck]]:
+    """Show fixed cases to every model of the settings: ``gitops-bot llm check``. Nothing of a repository is sent."""
     if not settings.llm.enabled:
         raise SettingsError("llm.enabled is off: no call is made.")
-    async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(opened_store(settings))
-        model = await stack.enter_async_context(opened_model(settings))
-        limits = spend_limits(settings.llm)
-        async for check in check_model(model, store.spend, limits=limits, language=settings.llm.language, clock=_now):
-            yield check
+    ways = all_ways(settings.llm)
+    if not ways:
+        raise SettingsError("No language model is set up: llm.endpoints is empty.")
+    limits = spend_limits(settings.llm)
+    async with opened_store(settings) as store:
+        for way in ways:
+            async with opened_model(settings.model_copy(update={"llm": way.settings})) as model:
+                language, asks = way.settings.language, way.asks
+                async for check in check_model(
+                    model, store.spend, limits=limits, language=language, clock=_now, asks=asks
+                ):
+                    yield way.name, check

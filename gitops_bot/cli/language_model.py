@@ -2,6 +2,7 @@
 # ruff: noqa: PLC0415, FBT002  (imports inside the commands: --help answers at once; flags are how Typer says options)
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 import typer
@@ -11,7 +12,8 @@ from gitops_bot import telemetry
 from gitops_bot.cli.options import Output, OutputOption, SettingsFile, counting, print_checks
 from gitops_bot.config import load_settings
 from gitops_bot.journeys.progress_board import ProgressBoard
-from gitops_bot.models.opinions import Asking
+from gitops_bot.models.checks import Check
+from gitops_bot.models.opinions import Asking, ModelCheck
 
 PullRequestAddress = Annotated[str, typer.Argument(help="The address of the pull request.")]
 ShowPrompt = Annotated[
@@ -87,19 +89,26 @@ def _ask(
 llm_app = typer.Typer(help="The language model that is asked for opinions.", rich_markup_mode=None)
 
 
-@llm_app.callback()
-def llm() -> None:
-    """Keep ``check`` a command of its own as long as it is the only one."""
-
-
 @llm_app.command("check")
 def llm_check(settings: SettingsFile = None) -> None:
-    """Show a few fixed cases to the model: does it keep the schema, see harm, resist planted instructions; its cost.
+    """Show a few fixed cases to every model that is set up, in every way of asking, and say what it costs.
 
+    Does it keep the schema, speak the language, see harm, resist planted instructions?
     Exit code 1: a case has no answer. Nothing of a repository is sent.
     """
     from gitops_bot.errands import check_language_model
+    from gitops_bot.views import model_checks
 
     loaded = load_settings(settings)
     telemetry.set_up_logging("ERROR", as_json=False)
-    print_checks(check_language_model(loaded))
+    console = Console()
+    found: dict[str, list[ModelCheck]] = {}
+
+    async def each() -> AsyncIterator[Check]:
+        async for name, check in check_language_model(loaded):
+            if name not in found:
+                console.print(model_checks.way_line(name))
+            found.setdefault(name, []).append(check)
+            yield check
+
+    print_checks(each(), lambda: model_checks.table(found))

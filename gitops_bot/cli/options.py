@@ -1,14 +1,14 @@
 """What several commands have in common: their options, and how they show progress and checks."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.models.checks import Check, CheckState
@@ -49,7 +49,9 @@ def counting(board: ProgressBoard) -> Iterator[None]:
         yield
 
 
-def print_checks(checks: AsyncIterator[Check]) -> NoReturn:
+def print_checks(
+    checks: AsyncIterator[Check], in_the_end: Callable[[], RenderableType | None] = lambda: None
+) -> NoReturn:
     """Print each check when it is done, and what all come to. Ends with exit code 1 where one is bad, else 0."""
     console = Console()
 
@@ -61,5 +63,7 @@ def print_checks(checks: AsyncIterator[Check]) -> NoReturn:
         return states
 
     states = asyncio.run(print_each())
+    if (more := in_the_end()) is not None:
+        console.print("", more, "", sep="\n")
     console.print(summary_line(states))
     raise typer.Exit(1 if CheckState.BAD in states else 0)

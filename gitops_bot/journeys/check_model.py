@@ -1,44 +1,62 @@
-"""``gitops-bot llm check``: show a few fixed cases to the model, and say what of its answers is wrong."""
+"""``gitops-bot llm check``: show a few fixed cases to a model, in every way of asking, and say what is wrong."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
+from dataclasses import replace
 from datetime import datetime
 
 from gitops_bot.errors import ModelError
 from gitops_bot.journeys.ask_model import ModelPurse
 from gitops_bot.journeys.ports import LanguageModel, Spend
-from gitops_bot.models.checks import Check, CheckState
-from gitops_bot.models.opinions import ReviewAnswer, SpendLimits, Usage
-from gitops_bot.rules.model_cases import MODEL_CASES, ModelCase, speaks
+from gitops_bot.models.checks import CheckState
+from gitops_bot.models.opinions import Asking, Limits, ModelCheck, Said, SpendLimits, Usage
+from gitops_bot.rules.model_cases import MODEL_CASES, ModelCase, in_short, speaks, words_of
 
 # What these calls are counted for, in the place of a pull request.
 _NAME = "gitops-bot llm check"
 
 
 async def check_model(
-    model: LanguageModel, spend: Spend, *, limits: SpendLimits, language: str, clock: Callable[[], datetime]
-) -> AsyncIterator[Check]:
-    """Try the cases one after the other; the last check is what all of them cost."""
+    model: LanguageModel,
+    spend: Spend,
+    *,
+    limits: SpendLimits,
+    language: str,
+    clock: Callable[[], datetime],
+    asks: Collection[Asking] = tuple(Asking),
+) -> AsyncIterator[ModelCheck]:
+    """Try the cases of these ways of asking one after the other; the last check is what all of them cost.
+
+    It is about no pull request: of the limits those of the day and the month hold.
+    """
+    limits = replace(limits, pull_request=Limits())
     paid, seconds, said = Usage(), 0.0, []
     for case in MODEL_CASES:
+        if case.asking not in asks:
+            continue
         purse = ModelPurse(spend, limits, clock, _NAME)
         try:
             answered = await model.ask(case.prompt, purse)
         except ModelError as error:
-            yield Check(case.name, CheckState.BAD, str(error))
+            yield ModelCheck(_subject(case), CheckState.BAD, str(error), "", case.asking, purse.paid)
         else:
             seconds += answered.seconds
-            if isinstance(answered.answer, ReviewAnswer):
-                said.append(answered.answer.summary)
-                yield _judged(case, answered.answer, answered.usage)
+            said.append(words_of(answered.answer))
+            yield _judged(case, answered)
         paid += purse.paid
     if said and speaks(language, " ".join(said)) is False:
-        yield Check("language", CheckState.WARNING, f"its summaries do not read like {language}")
+        yield ModelCheck("language", CheckState.WARNING, f"its answers do not read like {language}")
     cost = f"{paid.calls} calls, {paid.tokens:,} tokens, cost {paid.money:.4f}, {seconds:.1f} s"
-    yield Check("cost and speed", CheckState.GOOD, cost)
+    yield ModelCheck("cost and speed", CheckState.GOOD, cost, usage=paid, seconds=seconds)
 
 
-def _judged(case: ModelCase, answer: ReviewAnswer, usage: Usage) -> Check:
-    repaired = " (its first answer did not fit the schema)" if usage.calls > 1 else ""
-    if faults := case.faults(answer):
-        return Check(case.name, CheckState.WARNING, f"{'; '.join(faults)}{repaired}", "Try a larger model.")
-    return Check(case.name, CheckState.GOOD, f"it judged {answer.judgement.value}{repaired}")
+def _judged(case: ModelCase, said: Said) -> ModelCheck:
+    repaired = " (its first answer did not fit the schema)" if said.usage.calls > 1 else ""
+    faults = case.faults(said.answer)
+    state = CheckState.WARNING if faults else CheckState.GOOD
+    seen = "; ".join(faults) or in_short(said.answer)
+    advice = "Try a larger model." if faults else ""
+    return ModelCheck(_subject(case), state, f"{seen}{repaired}", advice, case.asking, said.usage, said.seconds)
+
+
+def _subject(case: ModelCase) -> str:
+    return f"{case.asking.value}, {case.name}"

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from gitops_bot.models.checks import Check
 from gitops_bot.models.reports import Severity
 
 
@@ -210,6 +211,16 @@ class Votes:
 
     useful: int = 0
     not_useful: int = 0
+
+
+@dataclass(frozen=True)
+class ModelCheck(Check):
+    """A check of a model: what it answered to one fixed case, or what all of them came to."""
+
+    # None: what is about all of them.
+    asking: Asking | None = None
+    usage: Usage = Usage()
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from gitops_bot.models.opinions import (
     Asking,
     Diagnosis,
     Judgement,
+    ModelCheck,
     Opinion,
     OpinionFinding,
     Reply,
@@ -49,6 +50,7 @@ from gitops_bot.views import (
     gates,
     github_comment,
     html_report,
+    model_checks,
     opinions,
     outcomes,
     replies,
@@ -231,6 +233,10 @@ TERMINAL: dict[str, Callable[[str], Any]] = {
     "evaluation.evaluation_view": lambda text: evaluation.evaluation_view(evaluation_of(text)),
     "outcomes.accuracy": lambda text: outcomes.accuracy(outcomes_of(text)),
     "terminal_checks.check_line": lambda text: terminal_checks.check_line(Check(text, CheckState.BAD, text, text)),
+    "model_checks.way_line": model_checks.way_line,
+    "model_checks.table": lambda text: model_checks.table(
+        {text: [ModelCheck(text, CheckState.BAD, text, asking=Asking.GATE)]}
+    ),
     "terminal_checks.summary_line": lambda _text: terminal_checks.summary_line([CheckState.BAD]),
     "terminal_object.object_report": lambda text: terminal_object.object_report(
         terminal_object.objects_named(hostile(text), terminal_object.names_of_objects(hostile(text))[0])
