@@ -1,6 +1,6 @@
-"""The tour's scene of a model: what it thinks of a pull request, marked as that, and what people think of it."""
+"""The tour's scenes with a model: its opinion, marked as that, and what a gate on trial would have done."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from gitops_bot.sandbox.observer import Observer, SeenMessage, until
 from gitops_bot.sandbox.tour_rows import Row, quote
@@ -11,6 +11,7 @@ _MARK = "a model's opinion"
 # What the demo's model (llm/reviewer.py) finds in the pull request with the new setting.
 _FINDING = "points to cache"
 _COUNTED = "1 found it useful"
+_WOULD, _WOULD_NOT = "would have cleared this", "would not have cleared this"
 
 
 async def opinion_scene(world: Observer, number: int, setting: str, *, patience: float, say: Say) -> Sequence[Row]:
@@ -38,6 +39,20 @@ async def opinion_scene(world: Observer, number: int, setting: str, *, patience:
         message = await _message(world, number, _COUNTED, patience)
     counted = message is not None and message.says(_COUNTED)
     return [*rows, Row("Click on useful: the message counts it", _COUNTED, quote(message, _COUNTED), counted)]
+
+
+async def gate_scene(world: Observer, numbers: Mapping[str, int], *, patience: float) -> Sequence[Row]:
+    """Look at what the gate says of two updates by a dependency bot: one is what its title says, one is not."""
+    rows = []
+    for name, what, expected in (
+        ("harmless", "an update by a dependency bot", (_WOULD, "score 9")),
+        ("lying", "another, that also widens rights", (_WOULD_NOT, "ClusterRole")),
+    ):
+        message = await _message(world, numbers[name], expected[0], patience)
+        said = quote(message, expected[0])
+        held = message is not None and message.says(*expected)
+        rows.append(Row(f"#{numbers[name]}, {what}: the gate on trial", ", ".join(expected), said, held))
+    return rows
 
 
 async def _message(world: Observer, number: int, words: str, patience: float) -> SeenMessage | None:

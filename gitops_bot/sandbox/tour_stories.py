@@ -102,4 +102,6 @@ def stories(fleet: Path) -> Mapping[str, Story]:
         "readme": _README,
         "refused": _REFUSED,
         "held": _HELD,
+        "harmless": _HARMLESS,
+        "lying": _LYING,
     }

@@ -259,7 +259,7 @@ class World:
             self._state,
         )
         if self._wishes.opinions and self._wishes.source is None:
-            settings = {**settings, "llm": model_settings(self.llm.base_url, self._made.repository)}
+            settings = {**settings, "llm": model_settings(self.llm.base_url, self._made.repository, updater=UPDATER)}
         file = self._state.folder / "settings.yaml"
         file.write_text(yaml.safe_dump(dict(settings), sort_keys=False), encoding="utf-8")
         return file

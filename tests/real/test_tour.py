@@ -14,8 +14,7 @@ from gitops_bot.sandbox.tour import Row, Tour
 
 CANNED_BOT = Path(__file__).parent.parent / "support" / "canned_bot.py"
 
-# One tour at a time: they merge into the same main branch.
-pytestmark = [pytest.mark.xdist_group("tour"), pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 
 async def play(world: dict[str, Any], folder: Path, fault: str, patience: float) -> list[Row]:
@@ -37,7 +36,7 @@ def failed(rows: list[Row]) -> set[str]:
 async def test_it_holds_with_a_bot_that_is_right(world: dict[str, Any], tmp_path: Path) -> None:
     rows = await play(world, tmp_path, "none", 90)
     assert [row for row in rows if not row.held] == []
-    assert len(rows) == 29
+    assert len(rows) == 33
 
 
 @pytest.mark.parametrize(
@@ -59,13 +58,14 @@ async def test_it_holds_with_a_bot_that_is_right(world: dict[str, Any], tmp_path
             {"Click on comment", "Click on approve", "the message says who did it", "Click on run", "Click on useful"},
         ),
         ("talkative", {"At the end"}),
-        ("lenient", {"Click on approve by the author", "what a model thinks"}),
+        ("lenient", {"Click on approve by the author", "what a model thinks", "another, that also widens rights"}),
     ],
 )
 async def test_it_fails_with_a_bot_that_is_wrong(
     world: dict[str, Any], tmp_path: Path, fault: str, noticed: set[str]
 ) -> None:
-    rows = await play(world, tmp_path, fault, 6)
+    # It answers at once, or is wrong: nothing is gained by waiting for longer.
+    rows = await play(world, tmp_path, fault, 3)
     missed = {word for word in noticed if not any(word in what for what in failed(rows))}
     assert missed == set()
 

@@ -2,7 +2,7 @@
 
     python canned_bot.py DESCRIPTION.json none|no-changes|twice|deaf|talkative|lenient
 
-A lenient one lets the author approve, and tells a model's opinion as if it were its own.
+A lenient one lets the author approve, tells a model's opinion as if it were its own, and clears everything.
 
 It looks at nothing but the list of pull requests and says what the tour expects. With ``none`` the
 tour must hold; with each fault it must fail: so a tour that fails, fails because of the fault.
@@ -33,6 +33,10 @@ def says(title: str, *, released: bool = True) -> str | None:
         return "1 object changes: image nginx:1.29.2" if released else "held: the branch lies in sasha/fleet"
     if title == "Call web by its new name":
         return "blocked: Deployment web, spec.selector: field is immutable"
+    if title == "Update prometheus to v3.5.1":
+        return "1 object changes\ngate image-updates would have cleared this (score 92, 60 needed)"
+    if title == "Update ingress-nginx to v1.13.4":
+        return "2 objects change\ngate image-updates would not have cleared this: ClusterRole/prometheus changes"
     found = UPDATE.fullmatch(title)
     if found is None:
         return None
@@ -90,6 +94,7 @@ class CannedBot:
 
     def content(self, pull: dict[str, Any], said: str, done: str = "") -> dict[str, Any]:
         said = "no changes" if self.fault == "no-changes" else said
+        said = said.replace("would not have", "would have") if self.fault == "lenient" else said
         name = f"{self.repository}#{pull['number']}"
         actions = ["comment", "view"] if "blocked" in said else ["comment", "approve", "view"]
         actions = ["trust", "view"] if "held" in said else actions

@@ -2,7 +2,8 @@
 
     .venv/bin/python tests/support/inbox_picture.py [FOLDER]
 
-With a folder both a desk's and a phone's are put there, to be looked at. Needs chromium, a font with emoji, and the tools of `make tools`.
+With a folder both a desk's and a phone's are put there, to be looked at.
+Needs chromium, a font with emoji, and the tools of `make tools`.
 """
 
 import asyncio
@@ -34,11 +35,14 @@ async def main(images: Path) -> None:
                 return [one for number in numbers.values() for one in await observer.messages_about(number)]
 
             def enough(seen: list[SeenMessage]) -> bool:
-                return sum(one.says("a model's opinion") for one in seen) >= 2
+                gates = sum(one.says("have cleared this") for one in seen)
+                return sum(one.says("a model's opinion") for one in seen) >= 4 and gates >= 2
 
             await until(opinions, enough, seconds=_PATIENCE)
         async with chromium() as browser:
-            views = {"desktop": _DESK} if images == IMAGES else {"desktop": _DESK, "phone": {**PHONE, "height": 1_400}}
+            views = {"desktop": _DESK}
+            if images != IMAGES:
+                views = {"desktop": {**_DESK, "height": 2_600}, "phone": {**PHONE, "height": 4_000}}
             for name, viewport in views.items():
                 page = await browser.new_page(viewport=viewport)  # type: ignore[arg-type]  # its stubs want a TypedDict
                 await page.goto(world["slack"]["inbox_url"])
