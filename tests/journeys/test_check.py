@@ -26,12 +26,18 @@ def settings(folder: Path, **slack: str) -> Settings:
     return loaded.model_copy(update={"slack": loaded.slack.model_copy(update=slack)})
 
 
+async def alone(world: ClickWorld) -> None:
+    """End the service: the check would wait for its sockets to go."""
+    await world.stop()
+
+
 async def checks(found: Settings, people: Mapping[str, str] | None = None) -> dict[str, Check]:
     changed = found if people is None else found.model_copy(update={"people": people})
     return {check.subject: check async for check in check_settings(changed)}
 
 
 async def test_a_missing_scope_is_named_with_what_it_costs(world: ClickWorld, tmp_path: Path) -> None:
+    await alone(world)
     world.slack.workspace.scopes = tuple(one for one in world.slack.workspace.scopes if one != "files:write")
     found = await checks(settings(tmp_path))
     assert found["slack scopes"].state is CheckState.BAD
@@ -39,7 +45,7 @@ async def test_a_missing_scope_is_named_with_what_it_costs(world: ClickWorld, tm
 
 
 async def test_a_wrong_channel_is_named(world: ClickWorld, tmp_path: Path) -> None:
-    assert world.channel
+    await alone(world)
     found = await checks(settings(tmp_path, channel="C0WRONG"))
     assert found["slack channel C0WRONG"].state is CheckState.BAD
     other = world.slack.create_channel("elsewhere", bot_joins=False)
@@ -48,7 +54,7 @@ async def test_a_wrong_channel_is_named(world: ClickWorld, tmp_path: Path) -> No
 
 
 async def test_a_token_without_rights_is_told(world: ClickWorld, tmp_path: Path) -> None:
-    assert world.channel
+    await alone(world)
     (tmp_path / "github-token").write_text("ghp_wrong0123456789", encoding="utf-8")
     found = await checks(settings(tmp_path))
     assert found["github token"].state is CheckState.BAD
@@ -56,6 +62,7 @@ async def test_a_token_without_rights_is_told(world: ClickWorld, tmp_path: Path)
 
 
 async def test_who_cannot_decide_is_named(world: ClickWorld, tmp_path: Path) -> None:
+    await alone(world)
     nobody, author = world.users["nobody"], world.users["author"]
     found = await checks(settings(tmp_path))
     assert nobody in found["people"].seen

@@ -362,7 +362,12 @@ RACES = (
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[ClickWorld]:
+async def world(
+    tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[ClickWorld]:
+    if "timeout" in request.node.name:
+        # Whoever waits for less than half a minute finds out the same.
+        monkeypatch.setattr("gitops_bot.github.writing._TIMEOUT", 3)
     async with click_world(tmp_path, "publish: {policy: always}\n") as running:
         yield running
 
