@@ -18,7 +18,7 @@ from gitops_bot.views.text import code_span, fence, shorten_line
 from gitops_bot.views.words import as_of, plural
 
 SWITCHED_OFF = "The gate is switched off"
-# Of the reasons, what a message has room for; all of them are in `gitops-bot gate` and in the store.
+# Of the reasons, what a message has room for; the store has all of them.
 _REASONS = 3
 _REASON = 200
 _LINE = 600

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from gitops_bot.models.gates import GateEffect, GateVerdict
 from gitops_bot.models.opinions import (
     Answer,
     Asking,
@@ -137,6 +138,41 @@ async def test_what_is_old_is_forgotten(store: Store) -> None:
     assert await store.spend.used(NOW) == CALL
     await store.spend.forget_before(NOW + timedelta(seconds=1))
     assert await store.spend.used(NOW) == Usage()
+
+
+async def test_a_verdict_of_the_gate_is_one_for_each_report_and_rule(store: Store) -> None:
+    first = GateVerdict(
+        PULL,
+        "d1",
+        "a" * 40,
+        "images",
+        NOW,
+        cleared=True,
+        score=90.5,
+        threshold=80,
+        dry_run=False,
+        effect=GateEffect.APPROVAL,
+        said=("Harmless.",),
+        model="m",
+        usage=CALL,
+        seconds=1.5,
+        tries=2,
+        outcome="approved",
+        cleared_at=NOW,
+    )
+    other = GateVerdict(
+        PULL, "d1", "a" * 40, "charts", NOW + timedelta(hours=1), cleared=False, reasons=("It is new.",)
+    )
+    later = replace(first, digest="d2", at=NOW + timedelta(days=1), cleared=False, score=None, reasons=("It moved.",))
+    for verdict in (later, other, first, replace(first, pull_request="acme/fleet#8")):
+        await store.gates.save(replace(verdict, tries=0))
+        await store.gates.save(verdict)
+    assert await store.gates.of(PULL, "d1") == (first, other)
+    assert await store.gates.of(PULL, "d3") == ()
+    assert await store.gates.of_pull_request(PULL) == (first, other, later)
+    assert await store.gates.since(NOW + timedelta(minutes=1)) == (other, later)
+    await store.gates.forget_before(NOW + timedelta(hours=2))
+    assert await store.gates.of_pull_request(PULL) == (later,)
 
 
 async def test_an_opinion_comes_back_for_its_report_only(store: Store) -> None:

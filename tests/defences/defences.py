@@ -318,6 +318,14 @@ DEFENCES = (
         ("tests/unit/test_gate.py::test_what_the_model_was_not_shown_keeps_it_from_being_asked_and_from_counting",),
     ),
     Defence(
+        "T22",
+        "what a person does while the model thinks counts",
+        "gitops_bot/journeys/clear_by_gate.py",
+        "            found[rule.name] = gate.objections_of_facts(report, rule, facts, cleared_before=before)\n",
+        "            found[rule.name] = ()\n",
+        ("tests/journeys/test_gate.py::test_a_hold_that_is_pressed_while_the_model_thinks_wins",),
+    ),
+    Defence(
         "T26",
         "every log line is filtered",
         "gitops_bot/telemetry.py",

@@ -146,6 +146,35 @@ def test_a_held_pull_request_is_judged_by_its_paths_alone(path: str) -> None:
     assert all(path in candidate.because for candidate in surroundings.candidates())
 
 
+@pytest.mark.parametrize(
+    ("change", "built"),
+    [
+        ({"base/web/settings.ini": "a=c"}, ["base/web/settings.ini"]),
+        ({"base/web/settings.ini": "a=c", "README.md": "new"}, ["base/web/settings.ini"]),
+        ({"base/web/settings.ini": "a=c", "apps/web/README.md": "new"}, ["base/web/settings.ini"]),
+        ({"plain/new.yaml": "kind: ConfigMap", "plain/a.yaml": None}, ["plain/a.yaml", "plain/new.yaml"]),
+        ({"plain/ignored.yaml": "kind: Secret"}, []),
+        ({"plain/notes.txt": "new"}, []),
+    ],
+)
+def test_changed_files_that_nothing_is_built_from_are_told_from_the_others(
+    change: Mapping[str, str | None], built: list[str]
+) -> None:
+    surroundings = around(change)
+    assert list(surroundings.built_from(surroundings.candidates(), change)) == built
+
+
+def test_where_it_is_not_known_what_a_kustomization_is_built_from_it_is_built_from_nothing() -> None:
+    change = {"plain/a.yaml": "kind: Service"}
+    source = ("GitRepository", "flux-system", "fleet")
+    packed = Fed("c", FED.sources, FED.kustomizations, FED.others, roots={source: "plain"})
+    assert around(change, packed).built_from(around(change).candidates(), change) == ()
+    broken = {**FILES, "plain/kustomization.yaml": "resources: [a: b: c]"}
+    surroundings = Surroundings(FED, tree(broken), tree({**broken, **change}), frozenset(change))
+    assert surroundings.candidates()
+    assert surroundings.built_from(surroundings.candidates(), change) == ()
+
+
 def test_sources_that_pack_otherwise_have_trees_of_their_own() -> None:
     other = Source("GitRepository", "flux-system", "other", {"ignore": "base/"})
     twin = Source("GitRepository", "apps", "twin", {"ignore": "base/", "interval": "5m"})
