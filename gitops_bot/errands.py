@@ -32,11 +32,12 @@ from gitops_bot.models.pull_requests import Repository
 from gitops_bot.models.records import AuditEntry
 from gitops_bot.models.reports import Report
 from gitops_bot.people import People
-from gitops_bot.policies import opinion_policy, spend_limits
+from gitops_bot.policies import gate_policy, opinion_policy, spend_limits
 from gitops_bot.rules.affected import AffectedKustomization
 from gitops_bot.rules.agreement import Agreement, Month, month_of
 from gitops_bot.rules.fleet import Fleet
 from gitops_bot.rules.fleet_rights import Choices, RightsPlan
+from gitops_bot.rules.gate_setup import gate_checks
 from gitops_bot.rules.questions import why_not_asked
 from gitops_bot.service import open_eyes, opened_model, opened_store
 from gitops_bot.slack import SlackDoor
@@ -152,6 +153,10 @@ async def check_settings(settings: Settings) -> AsyncIterator[Check]:
             yield Check("store", CheckState.GOOD, "the database can be used")
         except GitopsBotError as error:
             yield Check("store", CheckState.BAD, str(error))
+        sends = opinion_policy(settings.llm)
+        may_ask = sends.enabled and bool(sends.repositories and settings.llm.endpoints)
+        for check in gate_checks(gate_policy(settings.llm.gate), may_ask=may_ask):
+            yield check
         try:
             eyes = await stack.enter_async_context(open_eyes(settings))
         except GitopsBotError as error:
