@@ -6,18 +6,24 @@ not in the cluster yet is rendered with its variables too. The order and the err
 https://github.com/fluxcd/pkg/blob/kustomize/v1.35.6/kustomize/kustomize_varsub.go
 """
 
-import base64
-import binascii
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gitops_bot.flux.api_reader import ApiReader, ApiUnreachableError, NotReadableError, is_name
+from gitops_bot.flux.api_reader import ApiReader, NotReadableError, is_name
+from gitops_bot.flux.config_map_secrets import ConfigMapSecrets
+from gitops_bot.flux.substitutions import (
+    PLURALS,
+    Reference,
+    data_of,
+    kustomization_path,
+    object_path,
+    owner_of,
+    references_of,
+    spec_references,
+)
 from gitops_bot.models.kustomizations import Kustomization
 
-_PLURALS = {"ConfigMap": "configmaps", "Secret": "secrets"}
-_KUSTOMIZATIONS = "/apis/kustomize.toolkit.fluxcd.io/v1"
-_OWNER = "kustomize.toolkit.fluxcd.io"
 # Kustomizations that apply Kustomizations that apply this one.
 _GENERATIONS = 4
 
@@ -27,7 +33,7 @@ class Variables:
     """What ``${NAME}`` stands for."""
 
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
-    # Names whose value comes from a Secret.
+    # Names whose value comes from a Secret, be it through a ConfigMap.
     secret: frozenset[str] = frozenset()
     # Every value of the Secrets that were read, by key: flux uses the values without line breaks. With those
     # that the Kustomizations above this one read: they may have put them into its spec.
@@ -36,22 +42,21 @@ class Variables:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Reference:
-    kind: str
-    name: str
-    optional: bool
-
-
 class VariableReader:
     """Reads the ConfigMaps and Secrets that a Kustomization takes variables from."""
 
     def __init__(self, reader: ApiReader) -> None:
         """Ask through a reader that remembers."""
         self._reader = reader
+        self._config_maps = ConfigMapSecrets(reader)
 
-    async def read(self, kustomization: Kustomization) -> Variables:
-        """Read what ``postBuild`` refers to; NotReadableError, ApiUnreachableError."""
+    async def read(
+        self, kustomization: Kustomization, encrypted: frozenset[tuple[str, str]] = frozenset()
+    ) -> Variables:
+        """Read what ``postBuild`` refers to; NotReadableError, ApiUnreachableError.
+
+        ``encrypted``: kind and name of objects that are known to be encrypted in git: what they hold is secret.
+        """
         inherited = await self._inherited(kustomization) if kustomization.live else []
         after = kustomization.spec.get("postBuild")
         if not isinstance(after, Mapping):
@@ -59,12 +64,17 @@ class VariableReader:
         values: dict[str, str] = {}
         secret: set[str] = set()
         seen: list[tuple[str, bytes]] = []
-        followed, notes = await self._followed(kustomization, list(_references(after)))
+        followed, notes = await self._followed(kustomization, list(references_of(after)))
         for reference in followed:
             if reference.kind == "ConfigMap" and reference.name in kustomization.given_values:
                 data = await self._given(kustomization, reference)
             else:
-                data = _data(await self._object(kustomization.id.namespace, reference), reference.kind)
+                data = data_of(await self._object(kustomization.id.namespace, reference), reference.kind)
+            hidden = frozenset(data)
+            if reference.kind == "ConfigMap":
+                held = await self._config_maps.held(kustomization.id.namespace, reference.name, data, encrypted)
+                seen += held.values
+                hidden = held.keys
             for key, value in data.items():
                 if reference.kind == "Secret":
                     seen.append((key, value))
@@ -74,7 +84,7 @@ class VariableReader:
                     # It could not stand in a manifest either.
                     values.pop(key, None)
                     continue
-                (secret.add if reference.kind == "Secret" else secret.discard)(key)
+                (secret.add if key in hidden else secret.discard)(key)
         inline = after.get("substitute")
         for key, text in (inline if isinstance(inline, Mapping) else {}).items():
             values[str(key)] = str(text).replace("\n", "")
@@ -82,16 +92,15 @@ class VariableReader:
         return Variables(values, frozenset(secret), tuple(dict.fromkeys([*seen, *inherited])), tuple(notes))
 
     async def _followed(
-        self, kustomization: Kustomization, references: list[_Reference]
-    ) -> tuple[list[_Reference], list[str]]:
+        self, kustomization: Kustomization, references: list[Reference]
+    ) -> tuple[list[Reference], list[str]]:
         """Leave out Secrets that the object in the cluster does not refer to: a pull request could name any."""
         if not any(reference.kind == "Secret" for reference in references):
             return references, []
         allowed: set[str] = set()
         if kustomization.live:
-            live = await self._reader.get(_path(kustomization.id.namespace, kustomization.id.name)) or {}
-            after = (live.get("spec") or {}).get("postBuild") or {}
-            allowed = {item.name for item in _references(after) if item.kind == "Secret"}
+            live = await self._reader.get(kustomization_path(kustomization.id.namespace, kustomization.id.name)) or {}
+            allowed = {item.name for item in spec_references(live) if item.kind == "Secret"}
         followed = [item for item in references if item.kind != "Secret" or item.name in allowed]
         left_out = [item for item in references if item not in followed]
         return followed, [
@@ -107,16 +116,16 @@ class VariableReader:
         seen: set[tuple[str, str]] = set()
         while (namespace, name) not in seen and len(seen) <= _GENERATIONS:
             seen.add((namespace, name))
-            live = await self._readable(_path(namespace, name))
+            live = await self._readable(kustomization_path(namespace, name))
             if len(seen) > 1:
-                for reference in _references((live.get("spec") or {}).get("postBuild") or {}):
+                for reference in spec_references(live):
                     if reference.kind == "Secret" and is_name(reference.name):
-                        found = await self._readable(f"/api/v1/namespaces/{namespace}/secrets/{reference.name}")
-                        values += _data(found, "Secret").items()
-            labels = (live.get("metadata") or {}).get("labels") or {}
-            namespace, name = (str(labels.get(f"{_OWNER}/{part}") or "") for part in ("namespace", "name"))
-            if not (is_name(namespace) and is_name(name)):
+                        found = await self._readable(object_path("Secret", namespace, reference.name))
+                        values += data_of(found, "Secret").items()
+            owner = owner_of(live)
+            if owner is None:
                 break
+            namespace, name = owner
         return values
 
     async def _readable(self, path: str) -> Mapping[str, Any]:
@@ -126,7 +135,7 @@ class VariableReader:
         except NotReadableError:
             return {}
 
-    async def _given(self, kustomization: Kustomization, reference: _Reference) -> dict[str, bytes]:
+    async def _given(self, kustomization: Kustomization, reference: Reference) -> dict[str, bytes]:
         """Give a ConfigMap as a change will make it; what is not known of it stays as it is in the cluster."""
         given = kustomization.given_values[reference.name]
         if given is None:
@@ -134,17 +143,16 @@ class VariableReader:
                 raise _lacking(reference)
             return {}
         lacks = any(value is None for value in given.values())
-        live = _data(await self._object(kustomization.id.namespace, reference), "ConfigMap") if lacks else {}
+        live = data_of(await self._object(kustomization.id.namespace, reference), "ConfigMap") if lacks else {}
         known = {key: value.encode("utf-8", "surrogatepass") for key, value in given.items() if value is not None}
         return {key: live[key] for key in given if key in live and key not in known} | known
 
-    async def _object(self, namespace: str, reference: _Reference) -> Mapping[str, Any]:
-        plural = _PLURALS[reference.kind]
+    async def _object(self, namespace: str, reference: Reference) -> Mapping[str, Any]:
         complaint = f"✗ substitute from '{reference.kind}/{reference.name}' error:"
         found = None
         if is_name(reference.name):
             try:
-                found = await self._reader.get(f"/api/v1/namespaces/{namespace}/{plural}/{reference.name}")
+                found = await self._reader.get(object_path(reference.kind, namespace, reference.name))
             except NotReadableError as error:
                 raise NotReadableError(f"{complaint} {error}") from error
         if found is None and not reference.optional:
@@ -152,30 +160,8 @@ class VariableReader:
         return found or {}
 
 
-def _lacking(reference: _Reference) -> NotReadableError:
-    plural = _PLURALS[reference.kind]
+def _lacking(reference: Reference) -> NotReadableError:
+    plural = PLURALS[reference.kind]
     return NotReadableError(
         f"✗ substitute from '{reference.kind}/{reference.name}' error: {plural} \"{reference.name}\" not found"
     )
-
-
-def _path(namespace: str, name: str) -> str:
-    return f"{_KUSTOMIZATIONS}/namespaces/{namespace}/kustomizations/{name}"
-
-
-def _references(after: Mapping[str, Any]) -> Iterator[_Reference]:
-    entries = after.get("substituteFrom")
-    for entry in entries if isinstance(entries, list) else ():
-        if isinstance(entry, Mapping) and entry.get("kind") in {"ConfigMap", "Secret"}:
-            yield _Reference(str(entry["kind"]), str(entry.get("name") or ""), optional=bool(entry.get("optional")))
-
-
-def _data(found: Mapping[str, Any], kind: str) -> dict[str, bytes]:
-    data = found.get("data")
-    values = data if isinstance(data, Mapping) else {}
-    if kind == "ConfigMap":
-        return {str(key): str(value).encode("utf-8", "surrogatepass") for key, value in values.items()}
-    try:
-        return {str(key): base64.b64decode(str(value)) for key, value in values.items()}
-    except binascii.Error as error:
-        raise ApiUnreachableError("✗ the API server gave a Secret that is not base64") from error

@@ -115,7 +115,7 @@ class Workshop:
     async def look(self, wish: Look) -> Sight:
         """Look at objects in the cluster; nothing is seen when the secrets to hide cannot be read."""
         try:
-            variables = await self._variables.read(wish.kustomization)
+            variables = await self._variables.read(wish.kustomization, self._encrypted)
             return await look(self._reader, Redactor(self._key, variables.secret_values, self._encrypted), wish)
         except Exception:  # noqa: BLE001 # who asked waits for an answer; the error's text could hold anything
             return Sight(wish.number)
@@ -159,7 +159,7 @@ class Workshop:
             raise _RefusedError("spec.path leads outside of the repository.")
         tree = self._trees[job.tree]
         self._inspect(tree, kustomization)
-        variables = await self._variables.read(kustomization)
+        variables = await self._variables.read(kustomization, self._encrypted)
         redactor = Redactor(self._key, variables.secret_values, self._encrypted)
         return _Prepared(job, tree, variables, redactor)
 

@@ -189,3 +189,38 @@ async def test_a_config_map_that_goes_breaks_whoever_needs_it(stage: ReportStage
         "  data.colour: blue -> ${colour:=none}",
     ]
     assert found.verdict is Verdict.BLOCKED
+
+
+async def test_a_secret_that_came_into_a_config_map_is_one_for_its_readers(stage: ReportStage) -> None:
+    """One Kustomization writes a Secret's value into a ConfigMap, a second reads it there, a third from that one."""
+    here = stage.namespace
+    vars_ = config_map("vars", here, url="postgres://bot:${password}@db", colour="blue")
+    files = {
+        "vars/vars.yaml": write(vars_),
+        "web/web.yaml": write(config_map("web", here, v="${url} ${colour}", again="${url}")),
+        "api/api.yaml": write(config_map("api", here, v="${again}")),
+        "cut/cut.yaml": write(config_map("cut", here, v="whole: ${colour}")),
+    }
+    stage.cluster.api.apply([secret("s", here, password="hushhush-secret", unused="blueish")])
+    stage.open(
+        files,
+        stage.kustomization("vars", "./vars", postBuild=reads("Secret/s")),
+        stage.kustomization("web", "./web", postBuild=reads("ConfigMap/vars"), dependsOn=[{"name": "vars"}]),
+        stage.kustomization("api", "./api", postBuild=reads("ConfigMap/web"), dependsOn=[{"name": "web"}]),
+        stage.kustomization("cut", "./cut", postBuild=reads("ConfigMap/vars"), dependsOn=[{"name": "vars"}]),
+    )
+    changed = files | {
+        "web/web.yaml": write(config_map("web", here, v="new ${url} ${colour}", again="${url}")),
+        "api/api.yaml": write(config_map("api", here, v="new ${again}")),
+        "cut/cut.yaml": write(config_map("cut", here, v="${url:0:20}")),
+    }
+    found = await stage.report(changed)
+    assert "hush" not in repr(found)
+    (change,) = row_of(found, "web").changes
+    (field,) = change.fields
+    assert field.before.startswith("postgres://")
+    assert field.before.endswith("db blue")
+    assert field.after == f"new {field.before}"
+    assert row_of(found, "api").state is RowState.CHANGED
+    # A part of it can be recognised no more.
+    assert "would print a part of a secret variable" in repr(row_of(found, "cut"))

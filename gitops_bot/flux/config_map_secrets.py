@@ -1,0 +1,111 @@
+"""Secrets that came into a ConfigMap: whoever substitutes them from there must not show them either.
+
+A Kustomization that reads Secrets may write their values into a ConfigMap, which others read. So who made the
+ConfigMap is asked for, by Flux's labels, and what that one may have put in: the Secrets that it and the
+Kustomizations above it read, and in turn those behind the ConfigMaps that it reads. What a value of the
+ConfigMap holds of these is secret. Where one of them cannot be read nobody knows, and every value counts as secret;
+so does what SOPS encrypted in git.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gitops_bot.flux.api_reader import ApiReader, NotReadableError, is_name
+from gitops_bot.flux.substitutions import (
+    data_of,
+    kustomization_path,
+    object_path,
+    owner_of,
+    spec_references,
+)
+from gitops_bot.rules.secret_forms import SHORTEST
+
+# Kustomizations that are asked for one ConfigMap: beyond, nobody knows.
+_MOST_KUSTOMIZATIONS = 16
+
+
+@dataclass(frozen=True)
+class Held:
+    """What of a ConfigMap is secret: values by name, and the keys in which they stand."""
+
+    values: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
+    keys: frozenset[str] = frozenset()
+
+
+@dataclass
+class _Behind:
+    """What the makers of a ConfigMap read."""
+
+    values: list[tuple[str, bytes]] = field(default_factory=list, repr=False)
+    # All of it could be seen.
+    whole: bool = True
+
+
+class ConfigMapSecrets:
+    """Looks behind ConfigMaps, with what the *diff* identity may read."""
+
+    def __init__(self, reader: ApiReader) -> None:
+        """Ask through a reader that remembers."""
+        self._reader = reader
+
+    async def held(
+        self, namespace: str, name: str, data: Mapping[str, bytes], encrypted: frozenset[tuple[str, str]]
+    ) -> Held:
+        """Tell what of ``data`` is secret; that is the ConfigMap's, or what a change makes of it."""
+        live = await self._seen(object_path("ConfigMap", namespace, name)) if is_name(name) else {}
+        now = data_of(live or {}, "ConfigMap")
+        if any(kind == "ConfigMap" and inner in name for kind, inner in encrypted):
+            return _everything({**now, **data})
+        owner = owner_of(live or {})
+        behind = await self._behind(owner) if owner is not None else _Behind()
+        if not behind.whole:
+            return _everything({**now, **data})
+        found = [
+            (one, key, secret)
+            for one, secret in behind.values
+            if len(secret) >= SHORTEST
+            for key, value in (*now.items(), *data.items())
+            # flux substitutes values without line breaks.
+            if secret.replace(b"\n", b"") in value.replace(b"\n", b"")
+        ]
+        values = dict.fromkeys((one, secret) for one, _, secret in found)
+        return Held(tuple(values), frozenset(key for _, key, _ in found))
+
+    async def _behind(self, owner: tuple[str, str]) -> _Behind:
+        behind = _Behind()
+        waiting, seen = [owner], {owner}
+        while waiting:
+            namespace, name = waiting.pop()
+            live = await self._seen(kustomization_path(namespace, name))
+            behind.whole = behind.whole and live is not None
+            makers = [owner_of(live or {})]
+            for reference in spec_references(live or {}):
+                if not is_name(reference.name):
+                    continue
+                found = await self._seen(object_path(reference.kind, namespace, reference.name))
+                behind.whole = behind.whole and found is not None
+                if reference.kind == "Secret":
+                    behind.values += data_of(found or {}, "Secret").items()
+                else:
+                    makers.append(owner_of(found or {}))
+            new = {maker for maker in makers if maker is not None} - seen
+            if len(seen) + len(new) > _MOST_KUSTOMIZATIONS:
+                behind.whole = False
+                break
+            seen |= new
+            waiting += sorted(new)
+        return behind
+
+    async def _seen(self, path: str) -> Mapping[str, Any] | None:
+        """Read one object; {} when there is none, None when this identity may not."""
+        try:
+            return await self._reader.get(path) or {}
+        except NotReadableError:
+            return None
+
+
+def _everything(data: Mapping[str, bytes]) -> Held:
+    # Shorter values are not looked for, so nothing is gained by refusing what is made of them.
+    long = {key: value for key, value in data.items() if len(value) >= SHORTEST}
+    return Held(tuple(long.items()), frozenset(long))
