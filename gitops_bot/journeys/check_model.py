@@ -50,7 +50,7 @@ async def check_model(
 
 
 def _judged(case: ModelCase, said: Said) -> ModelCheck:
-    repaired = " (its first answer did not fit the schema)" if said.usage.calls > 1 else ""
+    repaired = " (its first answer did not fit the schema)" if said.repaired else ""
     faults = case.faults(said.answer)
     state = CheckState.WARNING if faults else CheckState.GOOD
     seen = "; ".join(faults) or in_short(said.answer)

@@ -88,20 +88,21 @@ class LanguageModelDoor:
             until = loop.time() + (over - loop.time()) / (len(endpoints) - place)
             try:
                 with telemetry.model_seconds.time():
-                    answer = await self._answer(endpoint, prompt, till, until)
+                    answer, repaired = await self._answer(endpoint, prompt, till, until)
             except ModelUnavailable as error:
                 log.warning("a language model could not be asked", model=endpoint.model, reason=str(error))
                 problems.append(str(error))
             else:
-                return Said(answer, endpoint.model, till.paid, time.monotonic() - started)
+                return Said(answer, endpoint.model, till.paid, time.monotonic() - started, repaired=repaired)
         raise ModelUnavailable(" Then: ".join(problems))
 
-    async def _answer(self, endpoint: Endpoint, prompt: Prompt, purse: Purse, until: float) -> Answer:
+    async def _answer(self, endpoint: Endpoint, prompt: Prompt, purse: Purse, until: float) -> tuple[Answer, bool]:
+        """Give an answer, and whether it is the second one."""
         system = self.instructions(prompt.asking, prompt.repository)
         said: Sequence[Message] = ({"role": "user", "content": prompt.text},)
         reply = await endpoint.complete(prompt.asking, system, said, purse, until)
         try:
-            return await asyncio.to_thread(read_answer, prompt.asking, reply.text, endpoint.hidden)
+            return await asyncio.to_thread(read_answer, prompt.asking, reply.text, endpoint.hidden), False
         except BrokenAnswer as broken:
             if not broken.is_json:
                 endpoint.not_json()
@@ -112,7 +113,7 @@ class LanguageModelDoor:
             )
         reply = await endpoint.complete(prompt.asking, system, said, purse, until)
         try:
-            return await asyncio.to_thread(read_answer, prompt.asking, reply.text, endpoint.hidden)
+            return await asyncio.to_thread(read_answer, prompt.asking, reply.text, endpoint.hidden), True
         except BrokenAnswer as broken:
             words = endpoint.hidden(str(broken))
             raise ModelError(f"{endpoint.name} did not answer in the form asked for, twice: {words}.") from broken

@@ -131,6 +131,8 @@ class Said:
     model: str
     usage: Usage
     seconds: float
+    # Whether a first answer did not fit and was sent back. Calls that the server refused are in ``usage``, too.
+    repaired: bool = False
 
 
 @dataclass(frozen=True)

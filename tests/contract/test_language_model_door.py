@@ -121,6 +121,7 @@ async def test_the_ladder_of_formats_is_climbed_down_once(
         before = len(model.calls)
         second = await door.ask(REVIEW, Purse())
     assert first.answer == second.answer
+    assert not first.repaired
     formats = [_format(call) for call in model.calls]
     assert formats[:before] == tried
     # What works is remembered.
@@ -163,6 +164,7 @@ async def test_an_answer_that_does_not_fit_is_repaired_once(model: LanguageModel
     purse = Purse()
     async with opened(model.base_url, tmp_path=tmp_path) as door:
         said = await door.ask(REVIEW, purse)
+    assert said.repaired
     assert said.usage.calls == 2
     assert len(purse.settled) == 2
     again = model.calls[1]["body"]["messages"]
