@@ -132,7 +132,7 @@ def settings_digest(settings: Settings) -> str:
 
 def opinion_policy(settings: LanguageModelSettings) -> OpinionPolicy:
     """Whether a language model is asked, and about what."""
-    return OpinionPolicy(settings.enabled, settings.repositories, settings.prompt_characters)
+    return OpinionPolicy(settings.enabled, settings.repositories)
 
 
 def gate_policy(settings: GateSettings) -> GatePolicy:

@@ -148,7 +148,7 @@ def _clone_url(html_url: str, repository: Repository) -> str:
 async def _advice(settings: Settings, store: Store, stack: AsyncExitStack) -> Advice | None:
     """Build what it takes to ask a language model; None where nobody wants that."""
     policy = opinion_policy(settings.llm)
-    if not (policy.enabled and policy.repositories and settings.llm.endpoints):
+    if not (policy.enabled and policy.repositories and settings.llm.asks_somebody):
         return None
     model = await stack.enter_async_context(opened_model(settings))
     queue = await stack.enter_async_context(InProcessQueue(concurrency=_MODELS_SIDE_BY_SIDE, name="models"))

@@ -166,3 +166,8 @@ class LanguageModelSettings(Section):
     limits: LanguageModelLimitsSettings = LanguageModelLimitsSettings()
     # May a pull request be cleared without a person? Off.
     gate: GateSettings = GateSettings()
+
+    @property
+    def asks_somebody(self) -> bool:
+        """Whether there is an endpoint, if only for some ways of asking or some repositories."""
+        return bool(self.endpoints) or any(one.endpoints for one in self.overrides)

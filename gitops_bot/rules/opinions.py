@@ -30,8 +30,6 @@ class OpinionPolicy:
 
     enabled: bool = False
     repositories: tuple[str, ...] = ()
-    # What is sent of a report at most.
-    characters: int = 60_000
 
     def allows(self, repository: Repository) -> bool:
         """Whether reports of a repository may leave."""

@@ -36,12 +36,14 @@ def buttons(report: Report, report_id: str, actions: Sequence[Action]) -> list[B
         Action.APPROVE: block.button(
             f"Approve {short_commit(pull.head_sha)}", Action.APPROVE, report_id, style="primary"
         ),
-        Action.DIAGNOSE: block.button("🤖 Diagnose", Action.DIAGNOSE, report_id),
         Action.COMMENT: block.button("Post diff as comment", Action.COMMENT, report_id),
     }
     elements: list[Block] = [made[action] for action in actions if action in made]
     if Action.VIEW in actions:
         elements += view_button(pull)
+    if Action.DIAGNOSE in actions:
+        # Behind those that are wide: beside the menu there is room on a phone.
+        elements.append(block.button("🤖 Diagnose", Action.DIAGNOSE, report_id))
     choices = [
         (_IN_THE_MENU[action], f"{action} {pull.key if action is Action.LOOK else report_id}")
         for action in actions

@@ -27,11 +27,22 @@ from slack_world import bot_client, running_slack
 
 from gitops_bot.models.changes import Origin
 from gitops_bot.models.kustomizations import ObjectReference
-from gitops_bot.models.opinions import Judgement, Opinion, OpinionFinding, ReviewAnswer, Usage, Votes
+from gitops_bot.models.opinions import (
+    Asking,
+    Diagnosis,
+    Judgement,
+    Opinion,
+    OpinionFinding,
+    Reply,
+    ReviewAnswer,
+    Usage,
+    Votes,
+)
 from gitops_bot.models.reports import ClusterReport, Hidden, Report, Severity, Verdict
 from gitops_bot.rules.decisions import Action
 from gitops_bot.views.github_comment import comment
 from gitops_bot.views.html_report import html_report
+from gitops_bot.views.replies import diagnosis_message
 from gitops_bot.views.slack_message import review_message
 from gitops_bot.views.terminal import terminal_report
 
@@ -142,6 +153,37 @@ async def slack(browser: Browser, folder: Path) -> None:
                 await page.screenshot(path=IMAGES / f"opinion-slack-{name}.png")
 
 
+def diagnosis() -> Reply:
+    """Give what a model might say of the report that the API server refuses."""
+    said = Diagnosis(
+        "The API server refuses Deployment/apps/web: the pull request changes its selector, and that is immutable.",
+        "spec.selector.matchLabels.app goes from web to shop. A Deployment keeps the selector that it was made with.",
+        "1. Leave spec.selector as it is, and add the new label to the pods beside the old one.\n"
+        "2. Or make a second Deployment with the new selector, move the traffic, then delete the first one.",
+    )
+    usage = Usage(1, 2_310, 240, 0.0011)
+    at = datetime.now(UTC)
+    return Reply(Asking.DIAGNOSE, "acme/fleet#9", "d", at, said, model="gpt-5-mini", usage=usage, seconds=4.2)
+
+
+async def thread(browser: Browser, folder: Path) -> None:
+    async with running_slack(folder) as standin:
+        channel = standin.create_channel("deployments")
+        standin.create_user("octocat")
+        refused = samples.blocked_report()
+        actions = (Action.DIAGNOSE, Action.COMMENT, Action.VIEW, Action.REQUEST_CHANGES)
+        message, _ = review_message(refused, key="k", report_id="r", actions=actions)
+        said = diagnosis_message(diagnosis(), refused.pull_request, key="d")
+        client = bot_client(standin)
+        posted = await client.chat_postMessage(channel=channel, text=message.text, blocks=list(message.blocks))
+        await client.chat_postMessage(channel=channel, thread_ts=posted["ts"], text=said.text, blocks=list(said.blocks))
+        for name, viewport, scale in (("phone", {**PHONE, "height": 1_300}, 1.5), ("desktop", _DESK, 1)):
+            async with opened(browser, standin.inbox_url, viewport, scale=scale) as page:
+                await page.get_by_text("1 reply").first.click()
+                await page.get_by_text("What to do").first.wait_for()
+                await page.screenshot(path=IMAGES / f"diagnosis-slack-{name}.png")
+
+
 async def github(browser: Browser, folder: Path) -> None:
     world = World(folder)
     await world.start()
@@ -184,7 +226,7 @@ async def main() -> None:
     """Make all of them."""
     with tempfile.TemporaryDirectory() as scratch:
         async with chromium() as browser:
-            for place in (slack, github, terminal, page_of_the_thread):
+            for place in (slack, thread, github, terminal, page_of_the_thread):
                 folder = Path(scratch) / place.__name__
                 folder.mkdir()
                 await place(browser, folder)
