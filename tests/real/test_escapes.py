@@ -15,6 +15,7 @@ import pytest
 from bad_inputs import ALL, FAILED, FINE, REFUSED, BadInput, Setting
 from cage import Stage, config_map, install
 from cage import stage as open_stage
+from runner_server import running
 
 from gitops_bot.models.changes import FluxOutcome, OutcomeStatus
 from gitops_bot.models.kustomizations import Kustomization, KustomizationId
@@ -104,6 +105,24 @@ async def test_a_bad_input_has_its_verdict(stage: Stage, around: Around, one: Ba
         after = await cage.build(Kustomization(good.id, {**good.spec, "path": "./nowhere-else"}), "result")
     # The cage still answers.
     assert after.status is OutcomeStatus.FAILED
+
+
+async def test_a_runner_of_its_own_comes_to_the_same_verdicts(
+    stage: Stage, around: Around, cluster: Cluster, kubeconfig: Path, tmp_path: Path
+) -> None:
+    """The same cage behind a server; diffs that are refused too. One session has them all, and goes on answering."""
+    # A session sees the Kustomization in the cluster once: those that differ in it are not for this one.
+    alike = {one.name: one for one in RUNNABLE if not one.spec}
+    trees = {name: one.tree(around.setting) for name, one in alike.items() if one.tree is not None}
+    async with running(tmp_path / "runner") as server:
+        flux = {**server.settings_as_written(), "deadline": 60}
+        async with open_stage(cluster, stage.namespace, kubeconfig, **flux) as remote, remote.session(**trees) as cage:
+            kustomization = remote.kustomization()
+            for name, one in alike.items():
+                held_to(await cage.build(kustomization, name), one.build, one.says)
+                if one.diff == REFUSED:
+                    held_to(await cage.diff(kustomization, name), one.diff, one.says)
+    assert len(alike) > 40
 
 
 @pytest.mark.parametrize("name", ["a" * 254, "A", "a/b", "../a", "a b", "-a", "a\n", "é"])

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from cage import Stage, config_map, install, text_of
 from cage import stage as open_stage
+from runner_server import running
 
 from gitops_bot.flux.landlock import Enclosure, enclosed
 from gitops_bot.flux.process import run
@@ -142,6 +143,32 @@ async def test_no_file_outside_is_read(stage: Stage, tmp_path: Path, name: str, 
     for outcome in await both(stage, references(path)[name]):
         assert outcome.status is OutcomeStatus.REFUSED, outcome
         assert CANARY not in outcome.text + outcome.message
+
+
+async def test_a_runner_of_its_own_refuses_the_same(
+    cluster: Cluster, namespace: str, kubeconfig: Path, listener: Listener, tmp_path: Path
+) -> None:
+    """The same cage behind a server: every reference, every kind of it, in one session."""
+    outside = tmp_path / "outside.yaml"
+    outside.write_text(f"kind: ConfigMap\nmetadata: {{name: {CANARY}}}\ndata: {{x: {CANARY}}}\n", encoding="utf-8")
+    targets = (f"{listener.address}/x.yaml", str(outside), "../" * 20 + str(outside).lstrip("/"))
+    trees: dict[str, dict[str, bytes] | Tree] = {
+        f"{at} {name}": tree for at, to in enumerate(targets) for name, tree in references(to).items()
+    }
+    trees["link"] = Tree(kustomize(resources=["a.yaml", "link.yaml"]), links=frozenset({"apps/link.yaml"}))
+    trees["bomb"] = {"apps/a.yaml": bomb()}
+    good = {"apps/a.yaml": text_of(config_map("good", namespace))}
+    async with running(tmp_path / "runner") as server:
+        flux = {**server.settings_as_written(), "deadline": 60}
+        async with open_stage(cluster, namespace, kubeconfig, **flux) as stage:
+            kustomization = stage.kustomization()
+            async with stage.session(good=good, **trees) as cage:
+                for name in trees:
+                    for outcome in (await cage.build(kustomization, name), await cage.diff(kustomization, name)):
+                        assert outcome.status is OutcomeStatus.REFUSED, (name, outcome)
+                        assert CANARY not in outcome.text + outcome.message
+                assert (await cage.build(kustomization, "good")).usable
+    assert listener.calls == []
 
 
 async def test_a_path_above_the_repository_is_refused(stage: Stage) -> None:
