@@ -67,6 +67,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_BOX] = box
 
 
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave nothing behind: every session has a flux of its own there."""
+    if config.stash.get(_BOX, None) is not None:
+        shutil.rmtree(os.environ.pop(_COUNTS), ignore_errors=True)
+
+
 class _Starts:
     """Counts how often a program is started, by how often its file is opened. Two in one moment may count as one."""
 
