@@ -11,10 +11,11 @@ import pytest
 import sample_reports as samples
 from rich.console import Console
 
-from gitops_bot.models.gates import GateVerdict
+from gitops_bot.models.gates import GateRule, GateVerdict
 from gitops_bot.models.kustomizations import KustomizationId, ObjectReference
 from gitops_bot.models.outcomes import Difference, Outcome, OutcomeState
 from gitops_bot.models.records import Decision, Progress, PullRequestRecord
+from gitops_bot.rules import gate
 from gitops_bot.rules.agreement import Agreement, Did, Month, agreements, month_of, of_month
 from gitops_bot.rules.decisions import Action
 from gitops_bot.rules.fates import Ending, Past, ending
@@ -87,6 +88,20 @@ def test_what_was_cleared_once_counts_although_people_have_stopped_it_since() ->
     on_github = verdict(cleared=False, reasons=("reviewer asked for changes on GitHub.",), cleared_at=NOW)
     (one,) = agreements([on_github], {"acme/fleet#7": past("open")})
     assert one.did(Did.OBJECTED) == 1
+
+
+def test_the_gate_remembers_that_it_had_cleared_this_very_report() -> None:
+    report, rule = samples.changes_report(), GateRule("bumps")
+    now, later = NOW, NOW + timedelta(hours=1)
+    asked = replace(verdict(cleared=False, commit=report.pull_request.head_sha), digest=report.digest, score=90.0)
+    first = gate.verdict(report, rule, now, (), asked)
+    assert (first.cleared, first.cleared_at) == (True, now)
+    held = gate.verdict(report, rule, later, ("It is on hold by reviewer.",), first)
+    assert (held.cleared, held.cleared_at) == (False, now)
+    released = gate.verdict(report, rule, later, (), held)
+    assert (released.cleared, released.cleared_at) == (True, now)
+    never = gate.verdict(report, rule, later, ("It is a draft.",), asked)
+    assert (never.cleared, never.cleared_at) == (False, None)
 
 
 def test_an_objection_to_an_earlier_cleared_commit_is_not_forgotten_when_a_later_one_is_approved() -> None:
