@@ -152,4 +152,4 @@ def _text(value: Any) -> list[str]:
         return [json.dumps(value)]
     if "\n" in value:
         return ["|", *value.split("\n")]
-    return [json.dumps(value, ensure_ascii=False) if value in {"", "|", "{}", "[]"} or ": " in value else value]
+    return [json.dumps(value, ensure_ascii=False) if value in {"", "|", "{}", "[]"} else value]

@@ -69,6 +69,7 @@ def test_an_answer_that_says_it_all_has_all_points() -> None:
         ((replace(REPLICAS, field="/spec/replicas"), IMAGE), 100),
         # Another word, the same place: missed, and not false.
         ((replace(REPLICAS, message="Odd."), IMAGE), 50 * 2 / 3 + 50),
+        ((replace(REPLICAS, message="Odd.", severity=CRITICAL), IMAGE), 50 * 2 / 3 + 50),
         ((replace(REPLICAS, message="Odd.", suggestion="SCALE it up."), IMAGE), 100),
         # Too mild: half right, half missed. 2 * 1.5 / (2 * 1.5 + 0.5)
         ((REPLICAS, replace(IMAGE, severity=WARNING)), 50 * 3 / 3.5 + 50),

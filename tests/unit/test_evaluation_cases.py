@@ -87,6 +87,19 @@ def test_no_value_of_a_secret_is_in_a_prompt() -> None:
     assert "bWFkZS11c" not in prompt
 
 
+def test_a_report_says_what_rules_find_and_what_nobody_renders() -> None:
+    deleted = prompt_of(case("orders-db-removed").report).text
+    assert "⛔ PersistentVolumeClaim/shop/orders-db-dumps (volume of 500Gi) is deleted." in deleted
+    downgraded = prompt_of(case("monitoring-chart-downgraded").report).text
+    assert "HelmRelease/monitoring/kube-prometheus-stack content not rendered" in downgraded
+    assert "- kube-prometheus-stack 66.3.1 from HelmRepository/monitoring/prometheus-community" in downgraded
+
+
+def test_an_object_that_changes_is_seen_as_a_whole_too() -> None:
+    (change,) = case("payments-one-more-replica").report.clusters[0].rows[0].changes
+    assert "-  replicas: 3\n+  replicas: 4" in change.unified
+
+
 # ------------------------------------------------------------------ reading
 
 SMALL = {"t": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: n}\ndata: {a: x}\n"}
@@ -114,6 +127,13 @@ def test_a_case_is_read() -> None:
     assert [(field.path, field.before, field.after) for field in change.fields] == [("data.a", "x", "y")]
 
 
+def test_what_looks_secret_is_taken_out_of_a_case_too() -> None:
+    new = "  - {apiVersion: v1, kind: ConfigMap, metadata: {name: d}, data: {url: 'https://u:hunter2hunter2@x.example'}}\n"
+    prompt = prompt_of(case_of("small", GOOD.replace("expect:", f"{new}expect:"), SMALL).report).text
+    assert "+ ConfigMap/d is created" in prompt
+    assert "hunter2" not in prompt
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
@@ -139,6 +159,16 @@ def test_a_wrong_file_is_refused_with_the_reason(old: str, new: str, words: str)
         case_of("small", GOOD.replace(old, new), SMALL)
     assert str(caught.value).startswith("small: ")
     assert words in str(caught.value)
+
+
+def test_the_example_in_the_documentation_is_a_case() -> None:
+    page = (FOLDER.parents[1] / "docs" / "llm.md").read_text(encoding="utf-8")
+    (example,) = [part.partition("```")[0] for part in page.split("```yaml\n") if "must_find:" in part]
+    found = case_of("example", example, templates())
+    prompt = prompt_of(found.report)
+    (wanted,) = found.expected.must_find
+    assert is_about(wanted.field, prompt.known[wanted.object])
+    assert "- PodDisruptionBudget/shop/storefront is deleted" in prompt.text
 
 
 def test_patches_are_merged_as_kustomize_does() -> None:
