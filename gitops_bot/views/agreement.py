@@ -41,6 +41,14 @@ _DID = {
     Did.CLOSED: "closed unmerged",
     Did.UNDECIDED: "not decided yet",
 }
+# In a table; a merge is one without an approval from here.
+_COLUMNS = {
+    Did.APPROVED: "approved",
+    Did.MERGED: "merged",
+    Did.OBJECTED: "objected",
+    Did.CLOSED: "closed",
+    Did.UNDECIDED: "open",
+}
 _ENDED = {
     Ending.AS_REPORTED: "ended as reported",
     Ending.OTHERWISE: "ended otherwise than reported",
@@ -59,7 +67,7 @@ def agreement_message(found: Sequence[Agreement], month: Month, *, key: str) -> 
         blocks += _rule(one)
     if len(found) > _RULES:
         blocks.append(block.context(f"… and {plural(len(found) - _RULES, 'more rule')}: `gitops-bot gate report`"))
-    blocks.append(block.context("What people decide on GitHub is not counted as an approval; that it was merged is."))
+    blocks.append(block.context("What people say on GitHub itself is not known here; that it was merged or closed is."))
     return ChatMessage(escape_slack(f"{title}: {'; '.join(_in_short(one) for one in found[:_RULES])}"), (*blocks,), key)
 
 
@@ -68,14 +76,15 @@ def agreement_text(found: Sequence[Agreement], month: Month) -> RenderableType:
     title = Text(f"The gate in {month_words(month)}", style="bold")
     if not found:
         return Group(title, Text("No rule was applied to any pull request."))
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("rule", "looked at", "cleared", *_DID.values(), "agreement"):
-        table.add_column(name, justify="left" if name == "rule" else "right", no_wrap=name == "agreement")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for name in ("rule", "seen", "cleared", *_COLUMNS.values(), "agreement"):
+        table.add_column(name, justify="left" if name == "rule" else "right", no_wrap=name in {"rule", "agreement"})
     for one in found:
-        counts = (one.looked, len(one.cleared), *(one.did(what) for what in _DID))
+        counts = (one.looked, len(one.cleared), *(one.did(what) for what in _COLUMNS))
         rule = f"{one.rule} (dry run)" if one.dry_run else one.rule
         table.add_row(clean_line(rule), *map(str, counts), share_words(one))
-    return Group(title, table, *(Text(line, overflow="fold") for one in found for line in _notes(one)))
+    notes = [f"{clean_line(one.rule)}: {line}" for one in found for line in _notes(one)]
+    return Group(title, table, *(Text(line, overflow="fold") for line in notes))
 
 
 def agreement_json(found: Sequence[Agreement], month: Month) -> dict[str, Any]:
@@ -148,7 +157,7 @@ def _notes(one: Agreement) -> list[str]:
         lines.append(f"Read again: {and_more(map(_case, one.doubtful), _NAMED)}.")
     if one.left:
         lines.append(f"Left to people: {one.left}, of which they approved {one.left_approved}.")
-    return [f"{clean_line(one.rule)}: {clean_line(line)}" for line in lines]
+    return [clean_line(line) for line in lines]
 
 
 def _case(case: Case) -> str:
