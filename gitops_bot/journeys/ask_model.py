@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from gitops_bot import telemetry
@@ -72,10 +72,25 @@ async def ask_model(
     about: str = "",
 ) -> Reply:
     """Give what a model says of a report, or why there is nothing: this never fails over the model."""
-    key, digest = report.pull_request.key, report.digest
     prompt = await prompt_for(report, asking, model, about=about)
-    purse = ModelPurse(spend, limits, clock, key)
-    dropped = 0
+    reply = await ask_prompt(
+        prompt, model, spend, limits=limits, clock=clock, key=report.pull_request.key, digest=report.digest
+    )
+    return replace(reply, about=about)
+
+
+async def ask_prompt(
+    prompt: Prompt,
+    model: LanguageModel,
+    spend: Spend,
+    *,
+    limits: SpendLimits,
+    clock: Callable[[], datetime],
+    key: str,
+    digest: str,
+) -> Reply:
+    """Ask one question. ``key`` and ``digest``: what it is about, whose limits it spends, and how it is kept."""
+    asking, purse, dropped = prompt.asking, ModelPurse(spend, limits, clock, key), 0
     try:
         said = await model.ask(prompt, purse)
         answer = _expected(said.answer, asking)
@@ -83,9 +98,7 @@ async def ask_model(
             answer, dropped = checked(answer, prompt.known)
     except ModelError as error:
         problem = telemetry.without_tokens(str(error))
-        return Reply(
-            asking, key, digest, clock(), problem=problem, usage=purse.paid, missing=prompt.missing, about=about
-        )
+        return Reply(asking, key, digest, clock(), problem=problem, usage=purse.paid, missing=prompt.missing)
     return Reply(
         asking,
         key,
@@ -97,7 +110,6 @@ async def ask_model(
         seconds=said.seconds,
         dropped=dropped,
         missing=prompt.missing,
-        about=about,
     )
 
 

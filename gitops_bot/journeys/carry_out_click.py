@@ -17,6 +17,7 @@ from gitops_bot.journeys.act_on_report import act_on_report
 from gitops_bot.journeys.approve_commit import withdraw_begun_approval
 from gitops_bot.journeys.ask_in_dialog import ask_in_dialog, needs_dialog
 from gitops_bot.journeys.diagnose_report import diagnose_report
+from gitops_bot.journeys.explain_problem import explain_problem
 from gitops_bot.journeys.link_account import link_account
 from gitops_bot.journeys.look_on_request import NotLookedYetError, look_on_request
 from gitops_bot.journeys.ports import Doors
@@ -40,6 +41,7 @@ _OLDEST = timedelta(minutes=15)
 _WITHOUT_REPORT: Mapping[str, Callable[[Doors, Click], Awaitable[str]]] = {
     Action.LOOK: look_on_request,
     Action.LINK: link_account,
+    Action.EXPLAIN: explain_problem,
 }
 
 
@@ -70,7 +72,7 @@ def _enqueue(doors: Doors, stored: StoredClick) -> None:
     # Whoever links an account, or asks a model, takes minutes: no other click waits for that.
     queues = {str(Action.LOOK): doors.queue, str(Action.LINK): doors.linking}
     if doors.advice is not None:
-        queues[str(Action.DIAGNOSE)] = doors.advice.queue
+        queues |= {str(Action.DIAGNOSE): doors.advice.queue, str(Action.EXPLAIN): doors.advice.queue}
     queue = queues.get(stored.click.action, doors.clicks)
     queue.put(_queue_key(stored.click), partial(carry_out_click, doors, stored))
 

@@ -6,17 +6,15 @@ from gitops_bot import telemetry
 from gitops_bot.journeys.ask_model import ask_model
 from gitops_bot.journeys.keys import message_key
 from gitops_bot.journeys.ports import Advice, Doors
+from gitops_bot.journeys.say_in_thread import say_in_thread
 from gitops_bot.journeys.whisper import whisper, whisper_once
 from gitops_bot.models.chat import Click
 from gitops_bot.models.opinions import Asking, Reply
-from gitops_bot.models.records import Effect, EffectState, StoredReport
+from gitops_bot.models.records import StoredReport
 from gitops_bot.rules.questions import why_not_asked
 from gitops_bot.views.replies import diagnosis_message
 
 log = telemetry.logger(__name__)
-
-# Kind of the effect that says where an answer stands.
-_KIND = "diagnosis"
 
 
 async def diagnose_report(doors: Doors, click: Click, stored: StoredReport) -> str:
@@ -41,7 +39,10 @@ async def diagnose_report(doors: Doors, click: Click, stored: StoredReport) -> s
         if reply.answer is None:
             await whisper(doors, click, f"There is no diagnosis by a model. {reply.problem}")
             return f"failed: {reply.problem}"
-        if not await _posted(doors, click, stored, reply):
+        digest = hashlib.sha256(stored.report.digest.encode()).hexdigest()[:16]
+        name = f"{message_key(doors, key)}|diagnosis|{digest}"
+        message = diagnosis_message(reply, stored.report.pull_request, key=name)
+        if not await say_in_thread(doors, click.message, message, digest):
             await whisper(doors, click, "A model was asked about this report already: look into the thread.")
     return "done"
 
@@ -66,22 +67,3 @@ async def _asked(doors: Doors, advice: Advice, stored: StoredReport) -> Reply:
     await doors.store.replies.save(reply)
     log.info("diagnosed by a model", pull_request=reply.pull_request, model=reply.model, problem=reply.problem)
     return reply
-
-
-async def _posted(doors: Doors, click: Click, stored: StoredReport, reply: Reply) -> bool:
-    """Post it below the message whose button was pressed, once; False when it stands there already."""
-    posted, pull = click.message, stored.report.pull_request
-    digest = hashlib.sha256(stored.report.digest.encode()).hexdigest()[:16]
-    target = f"{posted.channel}|{posted.timestamp}|{digest}"
-    known = await doors.store.effect(_KIND, target)
-    if known is not None and known.state is EffectState.DONE:
-        return False
-    message = diagnosis_message(reply, pull, key=f"{message_key(doors, pull.key)}|diagnosis|{digest}")
-    # One that was begun before may stand there although we never heard so.
-    said = await doors.chat.find(posted.channel, message.key, thread=posted.timestamp) if known else None
-    if said is None:
-        await doors.store.save_effect(Effect(_KIND, target, digest, EffectState.BEGUN), doors.clock())
-        said = await doors.chat.post(posted.channel, message, thread=posted.timestamp)
-    remote = {"channel": said.channel, "timestamp": said.timestamp}
-    await doors.store.save_effect(Effect(_KIND, target, digest, EffectState.DONE, remote), doors.clock())
-    return True

@@ -84,7 +84,7 @@ async def _not_looked_at(doors: Doors, repository: Repository, error: Exception,
     log.warning("could not look at a repository", repository=str(repository), reason=str(error))
     looks.failed[subject] = telemetry.without_tokens(str(error))
     if isinstance(error, GitHubError):
-        await problem_began(doors, subject, error)
+        await problem_began(doors, subject, error, repository=repository)
 
 
 async def _snapshots(doors: Doors, looks: Looks) -> tuple[ClusterSnapshot, ...]:
@@ -132,7 +132,7 @@ async def _tips(doors: Doors, repository: Repository, branches: Iterable[str]) -
             tips[branch] = await doors.github.branch_tip(repository, branch)
         except GitHubRefused as error:
             log.warning("could not look at a branch", repository=str(repository), branch=branch, reason=str(error))
-            await problem_began(doors, subject, error)
+            await problem_began(doors, subject, error, repository=repository)
         else:
             await problem_ended(doors, subject)
     return tips

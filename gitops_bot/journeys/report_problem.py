@@ -10,16 +10,30 @@ from gitops_bot import telemetry
 from gitops_bot.errors import ClusterRefused, GitHubRefused, GitopsBotError, SlackError
 from gitops_bot.journeys.ports import Doors
 from gitops_bot.journeys.show_message import show_message, shown_message
+from gitops_bot.models.pull_requests import Repository
+from gitops_bot.models.records import Effect, EffectState
 from gitops_bot.views import slack_message
 
 log = telemetry.logger(__name__)
 
+# Kind of the row that has a problem's own words, by the key of its message.
+PROBLEM = "problem"
 
-async def problem_began(doors: Doors, subject: str, error: GitopsBotError) -> None:
-    """Count a failure; tell the channel when it is no hiccup. Slack being the problem is only logged."""
+
+async def problem_began(
+    doors: Doors, subject: str, error: GitopsBotError, *, repository: Repository | None = None
+) -> None:
+    """Count a failure; tell the channel when it is no hiccup. Slack being the problem is only logged.
+
+    ``repository``: whose problem it is; a model may be asked about it where it may be asked about that.
+    """
     refused = isinstance(error, GitHubRefused | ClusterRefused)
     if doors.patience.failed(subject) or refused:
-        await _show(doors, subject, telemetry.without_tokens(str(error)))
+        problem = telemetry.without_tokens(str(error))
+        may_ask = repository is not None and doors.advice is not None and doors.advice.policy.allows(repository)
+        if may_ask:
+            await _keep(doors, subject, problem, str(repository))
+        await _show(doors, subject, problem, may_ask=may_ask)
 
 
 async def problem_ended(doors: Doors, subject: str) -> None:
@@ -27,10 +41,20 @@ async def problem_ended(doors: Doors, subject: str) -> None:
     channel = doors.channel
     if doors.patience.succeeded(subject) and await shown_message(doors, channel, _key(doors, subject)):
         await _show(doors, subject, "")
+        await doors.store.forget_effect(PROBLEM, _key(doors, subject))
 
 
-async def _show(doors: Doors, subject: str, problem: str) -> None:
-    message = slack_message.problem_message(subject, problem, key=_key(doors, subject))
+async def _keep(doors: Doors, subject: str, problem: str, repository: str) -> None:
+    """Remember the words, for who asks a model what they mean."""
+    digest = hashlib.sha256(problem.encode()).hexdigest()[:16]
+    remote = {"subject": subject, "problem": problem, "repository": repository}
+    await doors.store.save_effect(
+        Effect(PROBLEM, _key(doors, subject), digest, EffectState.DONE, remote), doors.clock()
+    )
+
+
+async def _show(doors: Doors, subject: str, problem: str, *, may_ask: bool = False) -> None:
+    message = slack_message.problem_message(subject, problem, key=_key(doors, subject), may_ask=may_ask)
     try:
         await show_message(doors, doors.channel, message)
     except SlackError as error:

@@ -61,7 +61,7 @@ async def report_statuses(
         except GitHubRefused as error:
             # Whatever is missing, it is missing for all of them.
             log.warning("may not write statuses", repository=str(repository), reason=str(error))
-            await problem_began(doors, subject, error)
+            await problem_began(doors, subject, error, repository=repository)
             return
         if written == _MOST_WRITES:
             return

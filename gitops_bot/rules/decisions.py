@@ -34,6 +34,8 @@ class Action(StrEnum):
     LOOK = "look"
     # Ask a model what is wrong, and say it in the thread. No decision either.
     DIAGNOSE = "diagnose"
+    # The same about something that keeps us from looking; the value is the message's key.
+    EXPLAIN = "explain"
     # What somebody thinks of a model's opinion. No decision about the pull request.
     USEFUL = "useful"
     NOT_USEFUL = "not_useful"
@@ -48,7 +50,9 @@ class Action(StrEnum):
 # Answers to the question whether an opinion is useful: their value is the report's id, too.
 ON_AN_OPINION = frozenset({Action.USEFUL, Action.NOT_USEFUL})
 # What a button below a report may ask for: its value is the report's id.
-_NOT_ON_A_REPORT = frozenset({Action.VIEW, Action.LOOK, Action.LINK, Action.WITHDRAW, Action.CLEAR, Action.DIAGNOSE})
+_NOT_ON_A_REPORT = frozenset(
+    {Action.VIEW, Action.LOOK, Action.LINK, Action.WITHDRAW, Action.CLEAR, Action.DIAGNOSE, Action.EXPLAIN}
+)
 ON_A_REPORT = frozenset(Action) - _NOT_ON_A_REPORT - ON_AN_OPINION
 # What only somebody of ours may do, with a right on GitHub at that moment.
 NEEDS_A_RIGHT = ON_A_REPORT - {Action.COMMENT}

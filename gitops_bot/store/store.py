@@ -44,7 +44,7 @@ log = telemetry.logger(__name__)
 Kind = TypeVar("Kind")
 
 # Kinds of effects of which each click, or each commit, makes some more.
-_SAID_ONCE = ("status", "whisper", "command")
+_SAID_ONCE = ("status", "whisper", "command", "diagnosis", "problem")
 
 
 class Store:

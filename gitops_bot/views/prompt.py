@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from gitops_bot.models.changes import ResourceChange
 from gitops_bot.models.opinions import Asking, Prompt
-from gitops_bot.models.pull_requests import PullRequest
+from gitops_bot.models.pull_requests import PullRequest, Repository
 from gitops_bot.models.reports import Finding, Report
 from gitops_bot.rules.cleaning import clean, clean_line
 from gitops_bot.rules.opinions import fields_of_body
@@ -85,6 +85,16 @@ def prompt_of(report: Report, asking: Asking = Asking.REVIEW, *, characters: int
     parts = [*sheet.parts, *([f"Not in here: {'; '.join(sheet.missing)}."] if sheet.missing else [])]
     repository = str(report.pull_request.repository)
     return Prompt(asking, "\n\n".join(parts), known, tuple(sheet.missing), repository)
+
+
+def prompt_of_problem(repository: Repository, subject: str, problem: str) -> Prompt:
+    """Render what keeps us from looking at a repository, for a model that is to say why. Both texts are foreign."""
+    text = fence(without_tokens(f"{clean_line(subject)}:\n{clean(problem)}"), "text")
+    intro = (
+        "A program compares the pull requests of a repository with the clusters that Flux feeds from it. Something "
+        f"keeps it from that. The repository is {clean_line(str(repository))}. What the program says:"
+    )
+    return Prompt(Asking.DIAGNOSE, f"{intro}\n{text}", {}, (), str(repository))
 
 
 def shown_prompt(instructions: str, prompt: Prompt) -> str:

@@ -108,12 +108,21 @@ def _answer_json(reply: Reply) -> dict[str, Any] | None:
 
 def diagnosis_message(reply: Reply, pull: PullRequest, *, key: str) -> ChatMessage:
     """Say a diagnosis in the thread of a report; ``key`` finds it there again."""
+    of = f" of {code_span(short_commit(pull.head_sha))}"
+    return _said(reply, of, f"{pull.repository}#{pull.number}", key)
+
+
+def explanation_message(reply: Reply, subject: str, *, key: str) -> ChatMessage:
+    """Say it in the thread of a problem; ``subject`` is foreign: what the problem is with."""
+    return _said(reply, "", subject, key)
+
+
+def _said(reply: Reply, of: str, subject: str, key: str) -> ChatMessage:
     answer = reply.answer if isinstance(reply.answer, Diagnosis) else Diagnosis("", "", "")
-    blocks: list[Block] = [block.section(f"{SIGN} *A model's diagnosis* of {code_span(short_commit(pull.head_sha))}")]
+    blocks: list[Block] = [block.section(f"{SIGN} *A model's diagnosis*{of}")]
     for title, name in _PARTS:
         said = shorten(clean(getattr(answer, name)).strip(), _PART)
         blocks += [block.section(f"*{title}*"), block.foreign_section(said or "-")]
     blocks.append(block.context(" · ".join(worth_words(reply.as_opinion(), code_span(reply.model, "a model")))))
-    name = f"{pull.repository}#{pull.number}"
-    text = escape_slack(shorten(f"A model's diagnosis of {name}: {clean_line(answer.what)}", _FALLBACK))
+    text = escape_slack(shorten(clean_line(f"A model's diagnosis of {subject}: {answer.what}"), _FALLBACK))
     return ChatMessage(text, tuple(blocks), key)

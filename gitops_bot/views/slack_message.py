@@ -128,14 +128,18 @@ def failure_message(pull_request: PullRequest, problem: str, *, key: str, gives_
     return ChatMessage(_fallback(text), (*blocks,), key)
 
 
-def problem_message(subject: str, problem: str, *, key: str) -> ChatMessage:
-    """Show that something outside keeps us from looking; with no ``problem``, that it is over."""
+def problem_message(subject: str, problem: str, *, key: str, may_ask: bool = False) -> ChatMessage:
+    """Show that something outside keeps us from looking; with no ``problem``, that it is over.
+
+    ``may_ask``: whether a model may be asked what is wrong.
+    """
     if not problem:
         blocks = [block.section("✅ *It works again.*"), block.foreign_section(_first_large(subject))]
         return ChatMessage(_fallback(f"It works again: {clean_line(subject)}"), (*blocks,), key)
     blocks = [
         block.section("⚠️ *Something keeps me from looking at pull requests.* Other ones go on."),
         block.foreign_section(f"{_first_large(subject)}:\n{shorten(problem, _PROBLEM_CHARACTERS)}"),
+        *([block.actions([block.button("🤖 Diagnose", Action.EXPLAIN, key)])] if may_ask else []),
     ]
     return ChatMessage(_fallback(f"Problem: {clean_line(subject)}: {clean_line(problem)}"), (*blocks,), key)
 

@@ -160,7 +160,7 @@ SLACK: dict[str, Callable[[str], Any]] = {
     "slack_message.failure_message": lambda text: slack_message.failure_message(
         hostile(text).pull_request, text, key="k", gives_up=True
     ),
-    "slack_message.problem_message": lambda text: slack_message.problem_message(text, text, key="k"),
+    "slack_message.problem_message": lambda text: slack_message.problem_message(text, text, key="k", may_ask=True),
     "slack_message.open_pull_requests_message": lambda text: slack_message.open_pull_requests_message(
         hostile(text).pull_request.repository, [hostile(text).pull_request], key="k"
     ),
@@ -176,6 +176,9 @@ SLACK: dict[str, Callable[[str], Any]] = {
         reply_of(text, Diagnosis(text, text, text)), hostile(text).pull_request, key="k"
     ),
     "agreement.agreement_message": lambda text: agreement.agreement_message(agreement_of(text), MONTH, key="k"),
+    "replies.explanation_message": lambda text: replies.explanation_message(
+        reply_of(text, Diagnosis(text, text, text)), text, key="k"
+    ),
     "outcomes.outcome_blocks": lambda text: outcomes.outcome_blocks(outcomes_of(text)),
     "slack_actions.buttons": lambda text: slack_actions.buttons(hostile(text), "r", tuple(Action)),
     "slack_actions.view_button": lambda text: slack_actions.view_button(
