@@ -11,7 +11,7 @@ from waiting import eventually
 
 from gitops_bot.sandbox.observer import Observer
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("carried"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from waiting import eventually
 
 from gitops_bot.sandbox.observer import Observer, SeenMessage
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("clicks"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 
 WITHOUT_SERVICE = """\

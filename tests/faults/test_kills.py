@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import random
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -17,9 +18,10 @@ from waiting import eventually
 
 from gitops_bot.sandbox.observer import Observer, SeenMessage
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("kills"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
-RANDOM_KILLS = 100
+# Most of them fall into a start or a look; what lies between an effect and its record has tests of its own below.
+RANDOM_KILLS = int(os.environ.get("TESTS_RANDOM_KILLS", "40"))
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +105,7 @@ async def nothing_runs() -> bool:
     return not orphans
 
 
-async def test_a_hundred_kills_at_random_moments(scene: Scene) -> None:
+async def test_kills_at_random_moments(scene: Scene) -> None:
     chance = random.Random(20261121)  # noqa: S311  (a seed that can be repeated, no secret)
     number = await scene.open("random-kills")
     color = ""

@@ -15,7 +15,7 @@ from gitops_bot.cli import app
 from gitops_bot.sandbox.kubernetes_api import KubernetesApi
 from gitops_bot.sandbox.observer import Observer
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("follow merge"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 DEPLOYMENT = "apps/base/podinfo/deployment.yaml"
 # In the selector, which is immutable, and in the labels of the Pods.
