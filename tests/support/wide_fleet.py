@@ -51,6 +51,8 @@ class WideFleet:
     def _object(self, team: int, place: int, value: str) -> dict[str, object]:
         metadata = {"name": self._name(team, place), "namespace": "wide"}
         data = {"address": "https://wide.example", "value": f"{value}-{team}-{place}", "zone": "a"}
+        # So long that no comment can hold them all.
+        data["note"] = " ".join(f"{value}-{team}-{place}-{number}" for number in range(12))
         return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
 
 
