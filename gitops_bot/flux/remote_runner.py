@@ -7,9 +7,10 @@ import asyncio
 import json
 import secrets
 import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,10 @@ _WAIT_FOR_ROOM = 60.0
 _BETWEEN_TRIES = 1.0
 # Of several runners behind one address, each with a certificate of its own, the second connection may meet another.
 _MOST_RUNNERS_MET = 10
+
+
+# Gives a client that talks to the holder of one certificate only.
+_Pinned = Callable[[str], Awaitable[aiohttp.ClientSession]]
 
 
 class _NoRoomError(Exception):
@@ -51,9 +56,12 @@ class RemoteRunner:
     async def connect(self) -> AsyncIterator["RemoteChannel"]:
         """Open a session; RunnerUnavailable when that is worth another try, SettingsError when it is not."""
         known = self._secrets()
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None), trust_env=False) as client:
+        async with AsyncExitStack() as stack:
+            client = await stack.enter_async_context(_client())
+            # With an authority, the session needs both: its word, and that it is the certificate of the proof.
+            pinned = partial(self._pinned, stack) if self.ca_file is not None else None
             try:
-                channel = await self._meet_any(client, known)
+                channel = await self._meet_any(client, known, pinned)
             except (aiohttp.ClientError, OSError, ValueError, KeyError, TypeError) as error:
                 raise RunnerUnavailable(
                     f"The runner at {self.url} cannot be reached: {str(error) or type(error).__name__}"
@@ -69,7 +77,13 @@ class RemoteRunner:
         except ValueError as error:
             raise SettingsError(f"flux.runner_secret: {error}") from None
 
-    async def _meet_any(self, client: aiohttp.ClientSession, known: list[str]) -> "RemoteChannel":
+    async def _pinned(self, stack: AsyncExitStack, certificate: str) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(ssl=self._only(certificate))
+        return await stack.enter_async_context(_client(connector))
+
+    async def _meet_any(
+        self, client: aiohttp.ClientSession, known: list[str], pinned: _Pinned | None
+    ) -> "RemoteChannel":
         """Try each secret, for it may be being replaced; wait where there is no room."""
         deadline = asyncio.get_running_loop().time() + _WAIT_FOR_ROOM
         # One for all tries: the question stays on one connection, and so with one runner, until the session meets it.
@@ -78,7 +92,7 @@ class RemoteRunner:
         while True:
             for secret in known:
                 try:
-                    return await self._meet(client, secret, anybody)
+                    return await self._meet(client, secret, anybody, pinned)
                 except _NotAcceptedError:
                     continue
                 except aiohttp.ServerFingerprintMismatch:
@@ -97,7 +111,9 @@ class RemoteRunner:
                     "Both must have the same one; a changed one takes a minute to arrive in a Pod."
                 )
 
-    async def _meet(self, client: aiohttp.ClientSession, secret: str, anybody: ssl.SSLContext) -> "RemoteChannel":
+    async def _meet(
+        self, client: aiohttp.ClientSession, secret: str, anybody: ssl.SSLContext, pinned: _Pinned | None
+    ) -> "RemoteChannel":
         async with asyncio.timeout(_SECONDS):
             async with client.get(
                 f"{self.url}{handshake.CHALLENGE_PATH}", ssl=anybody, allow_redirects=False
@@ -106,7 +122,10 @@ class RemoteRunner:
                     raise RunnerUnavailable(f"The runner at {self.url} answered with {answer.status}.")
                 challenge = await answer.json()
             meeting = Meeting(str(challenge["number"]), secrets.token_hex(32), str(challenge["certificate"]))
-            socket = await self._open(client, meeting, secret)
+            if pinned is not None:
+                socket = await self._open(await pinned(meeting.certificate), meeting, secret, self._authority())
+            else:
+                socket = await self._open(client, meeting, secret, self._only(meeting.certificate))
             introduction = json.loads(await socket.receive_str())
         if not handshake.same(str(introduction["proof"]), meeting.proof_of_runner(secret)):
             await socket.close()
@@ -114,13 +133,17 @@ class RemoteRunner:
         return RemoteChannel(socket, self.url, introduction["about"])
 
     async def _open(
-        self, client: aiohttp.ClientSession, meeting: Meeting, secret: str
+        self,
+        client: aiohttp.ClientSession,
+        meeting: Meeting,
+        secret: str,
+        trusted: ssl.SSLContext | aiohttp.Fingerprint,
     ) -> aiohttp.ClientWebSocketResponse:
         try:
             return await client.ws_connect(
                 f"{self.url}{handshake.SESSION_PATH}",
                 headers={"Authorization": handshake.authorization(meeting, secret)},
-                ssl=self._only(meeting.certificate),
+                ssl=trusted,
                 heartbeat=_HEARTBEAT,
                 max_msg_size=protocol.LINE_BYTES,
                 compress=0,
@@ -141,10 +164,8 @@ class RemoteRunner:
         context.verify_mode = ssl.CERT_NONE
         return context
 
-    def _only(self, certificate: str) -> ssl.SSLContext | aiohttp.Fingerprint:
+    def _only(self, certificate: str) -> aiohttp.Fingerprint:
         """Talk to the holder of this certificate alone: the proof is made for it, and for nobody else's ears."""
-        if self.ca_file is not None:
-            return self._authority()
         try:
             return aiohttp.Fingerprint(bytes.fromhex(certificate))
         except ValueError:
@@ -157,6 +178,10 @@ class RemoteRunner:
             raise SettingsError(
                 f"flux.runner_ca_file: {self.ca_file} cannot be read as certificates ({error.strerror or error})."
             ) from error
+
+
+def _client(connector: aiohttp.TCPConnector | None = None) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None), trust_env=False)
 
 
 class RemoteChannel:

@@ -21,6 +21,7 @@ from gitops_bot.flux.child_runner import ChildChannel, child_runner
 from gitops_bot.flux.program import FluxProgram
 from gitops_bot.runner.certificate import Certificate
 from gitops_bot.runner.doorkeeper import Doorkeeper
+from gitops_bot.runner.strangers import Arrival, Strangers
 
 log = telemetry.logger(__name__)
 
@@ -58,6 +59,7 @@ class RunnerServer:
         self._doorkeeper = Doorkeeper(read_secret, certificate.fingerprint, time.monotonic)
         self._bounds = bounds
         self._sockets: set[web.WebSocketResponse] = set()
+        self._strangers = Strangers()
 
     @asynccontextmanager
     async def serving(self, host: str, port: int) -> AsyncIterator[int]:
@@ -74,13 +76,22 @@ class RunnerServer:
         runner = web.AppRunner(application, access_log=None, handler_cancellation=True, shutdown_timeout=5.0)
         await runner.setup()
         try:
-            try:
-                await web.TCPSite(runner, host, port, ssl_context=self._certificate.context).start()
-            except OSError as error:
-                raise SettingsError(f"--listen: cannot listen on {host}:{port}: {error.strerror}") from error
-            yield int(runner.addresses[0][1])
+            async with await self._listener(runner, host, port) as listener:
+                yield int(listener.sockets[0].getsockname()[1])
         finally:
+            self._strangers.send_all_away()
             await runner.cleanup()
+
+    async def _listener(self, runner: web.AppRunner, host: str, port: int) -> asyncio.Server:
+        http = runner.server
+        if http is None:
+            raise AssertionError("it was set up")
+        try:
+            return await asyncio.get_running_loop().create_server(
+                lambda: Arrival(self._strangers, self._certificate.context, http), host, port
+            )
+        except OSError as error:
+            raise SettingsError(f"--listen: cannot listen on {host}:{port}: {error.strerror}") from error
 
     async def _healthz(self, _request: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
@@ -93,6 +104,7 @@ class RunnerServer:
         if not proof:
             log.warning("somebody without the secret was sent away", address=request.remote)
             raise web.HTTPUnauthorized(headers={"WWW-Authenticate": handshake.SCHEME})
+        self._strangers.known(request.transport)
         if len(self._sockets) >= self._bounds.sessions:
             raise web.HTTPServiceUnavailable(headers={"Retry-After": "1"})
         socket = web.WebSocketResponse(

@@ -51,6 +51,14 @@ DEFENCES = (
         (f"{_PROCESS}::test_outside_of_its_folders_there_is_nothing",),
     ),
     Defence(
+        "T1",
+        "the proof is for the certificate on the wire, whoever vouches for another",
+        "gitops_bot/flux/remote_runner.py",
+        "connector = aiohttp.TCPConnector(ssl=self._only(certificate))",
+        "connector = aiohttp.TCPConnector()",
+        ("tests/faults/test_remote_runner.py::test_an_authority_vouches_for_the_certificate_of_the_proof_only",),
+    ),
+    Defence(
         "T2",
         "addresses are refused before flux starts",
         "gitops_bot/rules/closure.py",
@@ -118,6 +126,33 @@ DEFENCES = (
         (f"{_PROCESS}::test_a_grandchild_that_holds_the_output_open_dies_too",),
     ),
     Defence(
+        "T4",
+        "what takes long gives way",
+        "gitops_bot/flux/seats.py",
+        "        if (holder := fairness.must_leave(self._room, self._terms, now)) is not None:\n",
+        "        if (holder := None) is not None:\n",
+        ("tests/faults/test_runner_lifecycle.py::test_a_harmless_pull_request_is_done_while_hostile_ones_last",),
+    ),
+    Defence(
+        "T4",
+        "one author never has every place",
+        "gitops_bot/rules/fairness.py",
+        "owners.count(claim.owner) < terms.most_of_owner",
+        "owners",
+        ("tests/unit/test_queue.py::test_one_author_never_has_every_place",),
+    ),
+    Defence(
+        "T4",
+        "strangers at the runner are few",
+        "gitops_bot/runner/strangers.py",
+        "        self._strangers.arrived(transport)\n",
+        "",
+        (
+            "tests/faults/test_remote_runner.py::test_connections_that_say_nothing_keep_nobody_out",
+            "tests/faults/test_remote_runner.py::test_a_stranger_is_sent_away_and_the_bot_is_not",
+        ),
+    ),
+    Defence(
         "T5",
         "what a repository carries is checked when it arrives",
         "gitops_bot/git/environment.py",
@@ -172,6 +207,14 @@ DEFENCES = (
         "        return hmac.digest(self._key, value, hashlib.sha256).hex()[:8]\n",
         "        return hashlib.sha256(value).hexdigest()[:8]\n",
         (f"{_REDACTION}::test_equal_values_look_equal_and_nobody_else_can_make_the_placeholder",),
+    ),
+    Defence(
+        "T8",
+        "what came into a ConfigMap from a Secret stays one",
+        "gitops_bot/flux/variables.py",
+        "                seen += held.values\n                hidden = held.keys\n",
+        "                hidden = frozenset()\n",
+        ("tests/contract/test_config_map_secrets.py::test_what_its_maker_took_from_a_secret",),
     ),
     Defence(
         "T9",
@@ -340,5 +383,13 @@ DEFENCES = (
         '        if program.read(2) == b"#!":\n',
         "        if not program:\n",
         ("tests/real/test_flux_runner.py::test_an_older_flux_and_a_script_are_refused",),
+    ),
+    Defence(
+        "T31",
+        "rights that lead past the guard are found",
+        "gitops_bot/cluster/door.py",
+        "        around = () if failure else await self._ways_around()\n",
+        "        around = ()\n",
+        ("tests/real/test_guard.py::test_it_refuses_while_a_right_leads_past_it",),
     ),
 )

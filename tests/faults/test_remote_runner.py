@@ -13,12 +13,17 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import aiohttp
 import psutil
 import pytest
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from runner_server import SECRET, RunnerServer, prepare, running, start
 from waiting import until
 
@@ -26,10 +31,12 @@ from gitops_bot.config import FluxSettings
 from gitops_bot.errors import RunnerError, RunnerUnavailable, SettingsError
 from gitops_bot.flux import FluxDoor, handshake, protocol, remote_runner
 from gitops_bot.flux.handshake import Meeting
+from gitops_bot.flux.program import find_flux
 from gitops_bot.models.changes import OutcomeStatus
 from gitops_bot.models.kustomizations import ClusterCredentials, Kustomization, KustomizationId
 from gitops_bot.models.tree import Tree
-from gitops_bot.runner import certificate
+from gitops_bot.runner import certificate, strangers
+from gitops_bot.runner import server as cage_server
 from gitops_bot.runner.doorkeeper import Doorkeeper
 
 APPS = Kustomization(KustomizationId("production", "flux-system", "apps"), {"path": "./apps"}, live=False)
@@ -174,8 +181,8 @@ class Eavesdropper:
         self.heard = b""
 
     @asynccontextmanager
-    async def listening(self) -> AsyncIterator[str]:
-        made = certificate.self_made()
+    async def listening(self, made: certificate.Certificate | None = None) -> AsyncIterator[str]:
+        made = made or certificate.self_made()
         self._own = made.fingerprint
         server = await asyncio.start_server(self._pass_on, "127.0.0.1", 0, ssl=made.context)
         async with server:
@@ -252,6 +259,98 @@ async def test_with_an_authority_another_certificate_is_refused(server: RunnerSe
     pem.write_text("nothing")
     with pytest.raises(SettingsError, match=r"flux\.runner_ca_file"):
         await build(server.settings(runner_ca_file=pem))
+
+
+async def test_an_authority_vouches_for_the_certificate_of_the_proof_only(tmp_path: Path) -> None:
+    """Somebody in the middle has a certificate of the same authority, for the same name, and passes everything on."""
+    own, theirs = signed_by_one(tmp_path)
+    options = ("--certificate-file", str(own / "certificate.pem"), "--key-file", str(own / "key.pem"))
+    async with running(tmp_path / "runner", *options) as server:
+        trusting = {"runner_ca_file": tmp_path / "ca.pem"}
+        assert await build(server.settings(**trusting)) is OutcomeStatus.UNCHANGED
+        middle = certificate.from_files(theirs / "certificate.pem", theirs / "key.pem")
+        eavesdropper = Eavesdropper(server, claims="the runner's")
+        async with eavesdropper.listening(middle) as url:
+            with pytest.raises(RunnerUnavailable):
+                await build(server.settings(runner_url=url, **trusting))
+        assert b"v1/challenge" in eavesdropper.heard, "they were not in the middle"
+        assert b"GitopsBot" not in eavesdropper.heard, "not even a proof"
+        assert children(server) == []
+
+
+def signed_by_one(folder: Path) -> tuple[Path, Path]:
+    """Make an authority (``ca.pem``) and two certificates of it for 127.0.0.1."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    authority = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority")])
+    now = datetime.now(UTC)
+
+    def sign(name: x509.Name, public: ec.EllipticCurvePublicKey, *, is_authority: bool) -> bytes:
+        made = x509.CertificateBuilder().subject_name(name).issuer_name(authority).public_key(public)
+        made = made.serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(days=1))
+        made = made.not_valid_after(now + timedelta(days=1))
+        made = made.add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+        names = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+        signed = made.add_extension(names, critical=False).sign(key, hashes.SHA256())
+        return signed.public_bytes(serialization.Encoding.PEM)
+
+    (folder / "ca.pem").write_bytes(sign(authority, key.public_key(), is_authority=True))
+    for place in ("own", "theirs"):
+        (folder / place).mkdir()
+        mine = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, place)])
+        (folder / place / "certificate.pem").write_bytes(sign(name, mine.public_key(), is_authority=False))
+        written = mine.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        (folder / place / "key.pem").write_bytes(written)
+    return folder / "own", folder / "theirs"
+
+
+# Strangers
+
+
+async def test_connections_that_say_nothing_keep_nobody_out(server: RunnerServer) -> None:
+    """More of them than there may be: before TLS, and after it in the middle of a request."""
+    writers = []
+    for number in range(100):
+        secure = anything() if number % 2 else None
+        with contextlib.suppress(OSError):
+            _, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=secure)
+            writer.write(b"GET /v1/challenge HTTP/1.1\r\nHost: x\r\n" if secure else b"")
+            writers.append(writer)
+    try:
+        assert len(open_connections(server)) <= 64
+        assert await build(server.settings()) is OutcomeStatus.UNCHANGED
+    finally:
+        for writer in writers:
+            writer.transport.abort()
+
+
+async def test_a_stranger_is_sent_away_and_the_bot_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strangers, "_SECONDS", 1.0)
+    ours = certificate.self_made()
+    server = cage_server.RunnerServer(await find_flux("flux"), ours, lambda: SECRET, cage_server.Bounds())
+    server._strangers = strangers.Strangers(seconds=1.0)
+    async with server.serving("127.0.0.1", 0) as port:
+        url = f"https://127.0.0.1:{port}"
+        settings = FluxSettings.model_validate({"runner_url": url, "runner_secret": SECRET})
+        async with FluxDoor(settings) as door, door.session(NOWHERE, {"t": TREE}) as cage:
+            for secure in (None, anything()):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=secure)
+                # Slowly, and without an end.
+                writer.write(b"GET /healthz HTTP/1.1\r\nX: " if secure else b"\x16")
+                async with asyncio.timeout(20):
+                    with contextlib.suppress(OSError):
+                        assert await reader.read() == b""
+                writer.transport.abort()
+            # Longer than a stranger may.
+            assert (await cage.build(APPS, "t")).status is OutcomeStatus.UNCHANGED
+
+
+def open_connections(server: RunnerServer) -> list[object]:
+    """Those that others have opened to it."""
+    found = psutil.Process(server.process.pid).net_connections("tcp")
+    return [one for one in found if one.status == psutil.CONN_ESTABLISHED and one.laddr.port == server.port]
 
 
 # What a session may take
