@@ -9,6 +9,7 @@ from gitops_bot.models.gates import GateRule, GateVerdict
 from gitops_bot.models.pull_requests import PullRequest, Repository
 from gitops_bot.models.records import Effect, EffectState
 from gitops_bot.models.reports import Report
+from gitops_bot.rules.gate import is_meant_for
 from gitops_bot.views.gates import shown_verdicts
 
 # Kind of the row. BEGUN: to be looked at; its digest tells one order from the next.
@@ -32,8 +33,9 @@ async def let_gate_look(doors: Doors, pull: PullRequest) -> None:
 
 
 async def shown_gate(doors: Doors, report: Report) -> tuple[GateVerdict, ...]:
-    """Give the verdicts on a report that people should see: of the rules that there are, on trial only where wanted."""
-    rules = {rule.name for rule in gate_rules(doors, report.pull_request.repository)}
+    """Give the verdicts on a report that people should see: of rules for such an author, on trial only where wanted."""
+    pull = report.pull_request
+    rules = {rule.name for rule in gate_rules(doors, pull.repository) if is_meant_for(rule, pull)}
     if doors.advice is None or not rules:
         return ()
     found = await doors.store.gates.of(report.pull_request.key, report.digest)

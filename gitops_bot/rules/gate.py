@@ -45,6 +45,11 @@ class GatePolicy:
         return tuple(rule for rule in self.rules if name_matches(str(repository), rule.repositories))
 
 
+def is_meant_for(rule: GateRule, pull: PullRequest) -> bool:
+    """Whether a rule is about pull requests of this author at all: of all others people hear nothing."""
+    return name_matches(str(pull.repository), rule.repositories) and name_matches(pull.author, rule.authors)
+
+
 @dataclass(frozen=True)
 class GateFacts:
     """What a verdict rests on beside report and rule, as it is at ``at``. The defaults are the unfavourable ones."""

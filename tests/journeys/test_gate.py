@@ -131,7 +131,8 @@ async def scene(
     folder: Path, rule: str = "", *, gate: str = "", llm: str = "", dry_run: bool = False
 ) -> AsyncIterator[GateScene]:
     """A gate with one rule."""
-    more = f"  gate: {{enabled: true, {gate} rules: [{{{RULE}, dry_run: {str(dry_run).lower()}, {rule}}}]}}\n{llm}"
+    written = RULE.replace("authors: [author], ", "") if "authors" in rule else RULE
+    more = f"  gate: {{enabled: true, {gate} rules: [{{{written}, dry_run: {str(dry_run).lower()}, {rule}}}]}}\n{llm}"
     async with model_scene(folder, more) as it:
         scores(it)
         yield GateScene(it)
@@ -144,7 +145,7 @@ async def test_a_harmless_change_is_cleared_once_and_people_had_the_report_befor
         await gate.looked()
         verdict = await gate.verdict()
         assert (verdict.cleared, verdict.score, verdict.reasons, verdict.tries) == (True, 100.0, (), 1)
-        assert "🟢 gate images cleared this (score 100, 60 needed by small)" in await gate.it.shown()
+        assert "🟢 gate images cleared this (score 100 by small, 60 needed)" in await gate.it.shown()
         # A badge is nothing on GitHub.
         assert await gate.reviews() == []
         assert await gate.status() is None
@@ -206,6 +207,15 @@ async def test_what_is_so_at_this_moment_counts(tmp_path: Path) -> None:
         assert gate.asked_for_score() == 1
 
 
+async def test_people_hear_nothing_of_a_rule_that_is_for_other_authors(tmp_path: Path) -> None:
+    async with scene(tmp_path, STATUS.replace("effect", "authors: ['renovate[bot]'], effect")) as gate:
+        await gate.told()
+        assert "Its author author is not among those of the rule." in (await gate.verdict()).reasons
+        assert "gate images" not in await gate.it.shown()
+        assert (await gate.status() or ("",))[0] == "pending"
+        assert gate.asked_for_score() == 0
+
+
 async def test_what_a_person_approved_is_not_approved_again(tmp_path: Path) -> None:
     async with scene(tmp_path, APPROVAL) as gate:
         await gate.it.told(gate.report())
@@ -243,7 +253,7 @@ async def test_a_status_of_its_own_is_green_only_while_it_is_cleared(tmp_path: P
     async with scene(tmp_path, STATUS) as gate:
         await gate.told()
         assert await gate.status() == ("success", "Cleared by the gate: images, score 100, 60 needed")
-        assert "cleared this (score 100, 60 needed by small): a green status" in await gate.it.shown()
+        assert "cleared this (score 100 by small, 60 needed): a green status" in await gate.it.shown()
         # A person's word counts, and when it is taken back nobody is asked anew.
         await choose(gate.world, gate.it.stored, "hold", "reviewer")
         await gate.looked()
@@ -265,12 +275,12 @@ async def test_an_approval_is_one_review_in_the_audit_trail_and_goes_when_the_re
         assert await gate.reviews() == [("APPROVED", head)]
         [made] = await gate.world.decisions(gate.it.stored)
         assert (made.action, made.outcome, made.slack_user, made.github_login) == ("clear", "done", "", "")
-        assert made.message.startswith("gate rule images, score 100, 60 needed by small; ")
+        assert made.message.startswith("gate rule images, score 100 by small, 60 needed; ")
         [body] = [one["body"] for one in await gate.world.github.get("/pulls/1/reviews")]
         assert "Approved by the gate of gitops-bot, not by a person" in body
         shown = await gate.it.shown()
         assert "by the gate, no person" in shown
-        assert "cleared this (score 100, 60 needed by small): approved" in shown
+        assert "cleared this (score 100 by small, 60 needed): approved" in shown
         # Another report of the same commit: what was approved is not what would be merged.
         scores(gate.it, 10)
         await gate.told(digest="d2")
@@ -310,7 +320,7 @@ async def test_a_dry_run_is_shown_where_that_is_wanted(tmp_path: Path) -> None:
     async with scene(tmp_path, APPROVAL, dry_run=True, gate="show_dry_run: true,") as gate:
         await gate.told()
         shown = await gate.it.shown()
-        assert "🧪 gate images would have cleared this (score 100, 60 needed by small): an approval would" in shown
+        assert "🧪 gate images would have cleared this (score 100 by small, 60 needed): an approval would" in shown
 
 
 async def test_a_head_that_moves_while_the_model_thinks_is_not_cleared(tmp_path: Path) -> None:

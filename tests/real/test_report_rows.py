@@ -85,8 +85,11 @@ async def test_artifacts_that_are_mapped_are_looked_at_like_the_rest(opens: Open
     assert (row.id.name, said(row)) == ("pushed", ["change ConfigMap/web (pull_request)", "  data.a: 1 -> 2"])
     # Flux says which commit the artifact was made of, so that nothing is in doubt.
     assert (found.left_out, row.notes, row.findings) == ((), (), ())
+    # Files of a packed folder go by other names there: none of them counts as known to the gate.
+    assert found.files == ()
     found = await stage.report(files | {"apps/apps.yaml": write(config_map("apps", namespace, a="2"))})
     assert [row.id.name for row in found.rows] == ["copied"]
+    assert found.files == ("apps/apps.yaml",)
     assert (await stage.report(files | {"web/web.yaml": "a: 1"})).verdict is Verdict.NO_EFFECT
 
 
