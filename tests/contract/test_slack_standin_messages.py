@@ -285,3 +285,16 @@ async def test_no_foreign_page_presses_buttons(slack: SlackStandIn, channel: str
             response = await session.post(f"{slack.control_url}/say", json=said, headers={"Origin": origin})
             statuses[origin] = response.status
     assert statuses == {"https://elsewhere.example": 403, slack.workspace.origin: 200}
+
+
+async def test_a_file_is_deleted_once_and_only_by_whom_it_is_of(slack: SlackStandIn, channel: str) -> None:
+    web = bot_client(slack)
+    ours, theirs = [
+        str((await web.files_upload_v2(channel=channel, filename=name, content="x"))["files"][0]["id"])
+        for name in ("a.html", "b.html")
+    ]
+    slack.workspace.files[theirs].user = slack.create_user("alice")
+    await web.files_delete(file=ours)
+    assert (await refusal(web.files_delete(file=ours)))["error"] == "file_not_found"
+    assert (await refusal(web.files_info(file=ours)))["error"] == "file_not_found"
+    assert (await refusal(web.files_delete(file=theirs)))["error"] == "cant_delete_file"

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ import sample_reports as samples
 from browser import DESK, PHONE, chromium, overflow
 from playwright.async_api import Browser, Page, expect
 
-from gitops_bot.models.reports import Report
+from gitops_bot.models.opinions import Judgement, Opinion, OpinionFinding, ReviewAnswer
+from gitops_bot.models.reports import Report, Severity
 from gitops_bot.views.html_report import html_report
 
 pytestmark = pytest.mark.page
@@ -38,9 +40,16 @@ async def browser() -> AsyncIterator[Browser]:
         yield started
 
 
+def opinion() -> Opinion:
+    """What a model might say in words that are wider than any phone."""
+    found = tuple(OpinionFinding(LONG, LONG, severity, LONG, LONG) for severity in Severity)
+    answer = ReviewAnswer(LONG, Judgement.BLOCK, found)
+    return Opinion("acme/fleet#7", "d", datetime.now(UTC), answer, model=LONG, missing=(LONG,), dropped=1)
+
+
 async def opened(browser: Browser, report: Report, folder: Path, viewport: dict[str, int], **options: str) -> Page:
     file = folder / "report.html"
-    file.write_text(html_report(report), encoding="utf-8")
+    file.write_text(html_report(report, opinion()), encoding="utf-8")
     context = await browser.new_context(viewport=viewport, **options)  # type: ignore[arg-type]  # its stubs want a TypedDict
     page = await context.new_page()
     asked: list[str] = []
@@ -62,6 +71,17 @@ async def test_nothing_is_wider_than_the_window(
     assert await overflow(page) == []
     cut = "nodes => nodes.filter(node => node.scrollWidth > node.clientWidth + 1).map(node => node.textContent)"
     assert await page.locator("pre, .diff span, .title").evaluate_all(cut) == []
+
+
+async def test_an_opinion_is_folded_and_one_click_away(browser: Browser, tmp_path: Path) -> None:
+    page = await opened(browser, samples.changes_report(), tmp_path, PHONE)
+    finding = page.locator("details.opinion .finding").first
+    await expect(finding).to_be_hidden()
+    await page.locator("details.opinion > summary", has_text="A model's opinion").click()
+    await expect(finding).to_be_visible()
+    await expect(page.locator("details.opinion")).to_contain_text("It decides nothing.")
+    # It is no risk of the report's.
+    assert await page.locator(".risks .finding").count() == 0
 
 
 async def test_dark_is_dark_and_text_can_be_read(browser: Browser, tmp_path: Path) -> None:
