@@ -67,8 +67,7 @@ def gate_approval_body(report: Report, verdict: GateVerdict, *, marker: str) -> 
 
 def gate_deed(verdict: GateVerdict, words: str) -> str:
     """Say in the audit trail what cleared a pull request."""
-    model = clean_line(verdict.model) or "a model"
-    said = f"gate rule {verdict.rule}, {_score(verdict)} by {model}"
+    said = f"gate rule {verdict.rule}, {_score(verdict, by_model=True)}"
     return f"{said}; {words}" if words else said
 
 
@@ -83,7 +82,7 @@ def _said(verdict: GateVerdict) -> str:
     if verdict.cleared:
         did = "would have cleared this" if verdict.dry_run else "cleared this"
         then = _effect(verdict)
-        return f"{rule} {did} ({_score(verdict)} by {clean_line(verdict.model)}){then}"
+        return f"{rule} {did} ({_score(verdict, by_model=True)}){then}"
     did = "would not have cleared this" if verdict.dry_run else "did not clear this"
     reasons = [shorten_line(clean_line(reason), _REASON) for reason in verdict.reasons[:_REASONS]]
     rest = len(verdict.reasons) - _REASONS
@@ -101,5 +100,6 @@ def _effect(verdict: GateVerdict) -> str:
     return f": {outcome}" if outcome else ""
 
 
-def _score(verdict: GateVerdict) -> str:
-    return f"score {verdict.score or 0:g}, {verdict.threshold:g} needed"
+def _score(verdict: GateVerdict, *, by_model: bool = False) -> str:
+    model = f" by {clean_line(verdict.model) or 'a model'}" if by_model else ""
+    return f"score {verdict.score or 0:g}{model}, {verdict.threshold:g} needed"
