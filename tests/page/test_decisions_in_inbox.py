@@ -4,31 +4,26 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from browser import DESK, PHONE, chromium, overflow, quiet_page
+import pytest_asyncio
+from browser import DESK, PHONE, overflow, quiet_page
 from click_world import ClickWorld, click_world
 from playwright.async_api import Browser, Page, expect
 
 from gitops_bot.models.reports import Finding, Severity
 
-pytestmark = pytest.mark.page
+pytestmark = [pytest.mark.page, pytest.mark.asyncio(loop_scope="session")]
 
 GRAVE = (Finding("data-loss", Severity.CRITICAL, "The volume goes with it.", risk=True),)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def world(tmp_path: Path) -> AsyncIterator[ClickWorld]:
     buttons = "buttons: [{label: Plan it, command: 'plan {number}'}]\n"
     async with click_world(tmp_path, "decisions: {merge: squash}\n" + buttons) as running:
         yield running
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(params=[DESK, PHONE], ids=["desk", "phone"])
+@pytest_asyncio.fixture(loop_scope="session", params=[DESK, PHONE], ids=["desk", "phone"])
 async def page(request: pytest.FixtureRequest, browser: Browser, world: ClickWorld) -> AsyncIterator[Page]:
     async with quiet_page(browser, world.slack.inbox_url, request.param) as page:
         yield page

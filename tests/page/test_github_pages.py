@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from browser import DESK, PHONE, chromium, overflow, quiet_page
+import pytest_asyncio
+from browser import DESK, PHONE, overflow, quiet_page
 from github_world import REPOSITORY, World
 from playwright.async_api import Browser, Page, expect
 
-pytestmark = pytest.mark.page
+pytestmark = [pytest.mark.page, pytest.mark.asyncio(loop_scope="session")]
 
 LONG = "registry.example.org/team/" + "a-very-long-image-name-" * 6
 DIFF = f"@@ spec @@\n-  image: {LONG}:1\n+  image: {LONG}:2\n   replicas: 2"
@@ -35,7 +36,7 @@ Ask @author or `@nobody`, see [the docs](https://docs.example.com/x) and ~~this~
 """
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     made = World(tmp_path)
     await made.start()
@@ -57,13 +58,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     await made.stop()
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(params=[DESK, PHONE], ids=["desk", "phone"])
+@pytest_asyncio.fixture(loop_scope="session", params=[DESK, PHONE], ids=["desk", "phone"])
 async def page(request: pytest.FixtureRequest, browser: Browser, world: World) -> AsyncIterator[Page]:
     async with quiet_page(browser, f"{world.standin.html_url}/acme/fleet/pull/1", request.param) as page:
         await expect(page.locator("article.said")).to_have_count(3)

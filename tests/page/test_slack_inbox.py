@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import DESK, PHONE, chromium, overflow, quiet_page
+import pytest_asyncio
+from browser import DESK, PHONE, overflow, quiet_page
 from playwright.async_api import Browser, Page, expect
 from slack_world import App, actions, bot_client, button, connected, control, running_slack, section
 
 from gitops_bot.sandbox.slack import SlackStandIn
 
-pytestmark = pytest.mark.page
+pytestmark = [pytest.mark.page, pytest.mark.asyncio(loop_scope="session")]
 
 
 def plain(text: str) -> dict[str, Any]:
@@ -127,7 +128,7 @@ class World:
         return self.app.requests[-1].payload["actions"][0]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with running_slack(tmp_path) as slack:
         world = World(slack)
@@ -136,13 +137,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
             yield world
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(params=[DESK, PHONE], ids=["desk", "phone"])
+@pytest_asyncio.fixture(loop_scope="session", params=[DESK, PHONE], ids=["desk", "phone"])
 async def page(request: pytest.FixtureRequest, browser: Browser, world: World) -> AsyncIterator[Page]:
     async with quiet_page(browser, world.slack.inbox_url, request.param) as page:
         await expect(page.locator("article.message")).to_have_count(2)
