@@ -44,7 +44,7 @@ pytestmark = pytest.mark.xdist_group("planted instructions")
 _LONGEST = 20_000
 # What people think of the opinion decides nothing.
 DECISIONS = {*Action} - {Action.USEFUL, Action.NOT_USEFUL}
-# Statuses are looked at after each so many rows: GitHub would not let anybody ask so often.
+# Statuses are looked at after each so many rows: that takes longer than all the rest of a row.
 _EACH_STATUS = 12
 
 
@@ -172,6 +172,8 @@ async def stage(folder: Path, control: Canary, key: Canary, more: str = "") -> A
     )
     try:
         async with click_world(folder, settings) as world:
+            # More looks than GitHub would bear in a minute.
+            await world.github.control("limits", secondary=False)
             yield Stage(world, model, await world.reported("feature", tell=False))
     finally:
         await model.stop()
