@@ -89,22 +89,27 @@ def test_the_scores_are_far_apart() -> None:
         assert abs(scores[one] - scores[other]) >= LEAST_GAP, (one, other)
 
 
-async def test_an_answer_that_is_repaired_and_one_that_never_fits(tmp_path: Path) -> None:
-    cases = read_cases(FOLDER, limit=2)
+async def test_an_answer_that_is_repaired_one_that_never_fits_and_one_that_comes_late(tmp_path: Path) -> None:
+    cases = read_cases(FOLDER, limit=3)
     answered, said = model_of(perfect, cases), []
 
     def model(request: Any) -> Answer:
         said.append(request)
         if cases[0].report.pull_request.title in str(request["messages"]):
             return Answer(text="Looks good to me!")
+        if cases[2].report.pull_request.title in str(request["messages"]):
+            busy = sum(one == request for one in said) == 1
+            return Answer(status=429, message="Later.", retry_after=0.01) if busy else answered(request)
         return Answer(text="[]") if len(request["messages"]) == 2 else answered(request)
 
     evaluation, used = await evaluated(tmp_path, model, cases)
-    broken, repaired = evaluation.results
+    broken, repaired, late = evaluation.results
     assert (broken.points, len(broken.problems), broken.schema_kept) == (0, 2, False)
     assert "twice" in broken.problems[0]
     assert (repaired.points, repaired.schema_kept, repaired.usage.calls) == (95, False, 4)
-    assert used.calls == len(said) == 8
+    # That a provider is busy is no fault of the model's.
+    assert (late.points, late.schema_kept, late.usage.calls) == (100, True, 4)
+    assert used.calls == len(said) == 12
 
 
 async def test_a_limit_ends_it_and_what_was_not_asked_is_named(tmp_path: Path) -> None:

@@ -62,6 +62,15 @@ def test_what_comes_and_goes_is_named() -> None:
     assert written_diff({WEB: rendered({})}, {}) == "► Widget/apps/web deleted\n"
 
 
+def test_another_order_is_a_change() -> None:
+    one, other = {"name": "web"}, {"name": "side"}
+    old, new = rendered({"containers": [one, other]}), rendered({"containers": [other, one]})
+    text = written_diff({WEB: old}, {WEB: new})
+    assert text == "► Widget/apps/web drifted\n\nspec.containers\n⇆ order changed\n- web, side\n+ side, web\n\n"
+    shape = Shape.of(old.value, new.value)
+    assert [*expand(parse_diff(text).objects[0].entries, shape).fields] == [("spec", "containers", ORDER)]
+
+
 def test_it_looks_as_flux_prints_it() -> None:
     old = yaml.safe_load("{replicas: 2, containers: [{name: web, image: 'web:1'}], args: [a, b], gone: {x: 1}}")
     new = yaml.safe_load("{replicas: two, containers: [{name: web, image: 'web:2'}, {name: side}], args: [b, c]}")
