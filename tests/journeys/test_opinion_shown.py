@@ -9,6 +9,8 @@ from click_world import at
 from model_scene import Scene, finding, review, scene
 from waiting import eventually
 
+from gitops_bot.config import load_settings
+from gitops_bot.errands import kept_opinion
 from gitops_bot.journeys.carry_out_click import carry_out_click
 from gitops_bot.journeys.review_by_model import take_up_opinions
 from gitops_bot.journeys.tell_pull_request import tell_newest_report
@@ -251,3 +253,20 @@ async def test_an_answer_that_could_not_be_kept_in_time_is_given_up_and_told(tmp
         await carry_out_click(it.world.doors, StoredClick(click, now))
         assert await votes(it) == Votes()
         assert "could not be carried out in time" in it.world.heard("reviewer")[-1]
+
+
+async def test_a_diff_on_the_same_database_shows_what_was_said_of_this_very_report(tmp_path: Path) -> None:
+    async with scene(tmp_path) as it:
+        it.model.script.add(Answer(text=review(summary="Said before.")))
+        await it.told()
+        settings = load_settings(it.world.settings)
+        report = replace(it.stored.report, digest="d1")
+        kept = await kept_opinion(settings, report)
+        assert kept is not None
+        assert kept == await it.opinion()
+        assert await kept_opinion(settings, replace(report, digest="d2")) is None
+        elsewhere = settings.model_copy(update={"store": settings.store.model_copy(update={"folder": tmp_path / "x"})})
+        assert await kept_opinion(elsewhere, report) is None
+        assert not (tmp_path / "x").exists()
+        off = settings.model_copy(update={"llm": settings.llm.model_copy(update={"enabled": False})})
+        assert await kept_opinion(off, report) is None
