@@ -154,7 +154,7 @@ async def check_settings(settings: Settings) -> AsyncIterator[Check]:
         except GitopsBotError as error:
             yield Check("store", CheckState.BAD, str(error))
         sends = opinion_policy(settings.llm)
-        may_ask = sends.enabled and bool(sends.repositories and settings.llm.endpoints)
+        may_ask = sends.enabled and bool(sends.repositories and settings.llm.asks_somebody)
         for check in gate_checks(gate_policy(settings.llm.gate), may_ask=may_ask):
             yield check
         try:
