@@ -27,7 +27,7 @@ FINE = review(judgement="approve", summary="An image.")
 FUTURE = datetime.now(UTC) + timedelta(days=2)
 # For both ways of asking: what the provider does, and what people read of it.
 FAULTS: dict[str, tuple[Answer, str]] = {
-    "timeout": (Answer(text=FINE, delay=30), "did not answer within 0.2 s."),
+    "timeout": (Answer(text=FINE, delay=30), "did not answer within 1 s."),
     "429 for an hour": (Answer(status=429, message="Slow down.", retry_after=3600), "answered 429: Slow down."),
     "500": (Answer(status=500, message="Out of memory."), "answered 500: Out of memory."),
     "503": (Answer(status=503, message="Overloaded.", retry_after=0), "answered 503: Overloaded."),
@@ -136,7 +136,7 @@ class Stage:
 
 async def _looked(folder: Path, faults: Mapping[str, tuple[Answer, str]], *, at_the_gate: bool) -> dict[str, Seen]:
     seen = {}
-    for name, timeout in (("slow", 0.2), ("others", 10)):
+    for name, timeout in (("slow", 1), ("others", 10)):
         (folder / name).mkdir()
         settings = f"{LLM}  timeout: {timeout}\n{GATE if at_the_gate else ''}"
         async with scene(folder / name, settings) as it:
