@@ -168,7 +168,8 @@ async def _verdicts(doors: Doors, case: _Case) -> list[GateVerdict]:
             facts = read
         for rule in hopeful:
             known = case.kept.get(rule.name)
-            before = known is not None and known.cleared
+            # A score alone is no verdict yet.
+            before = known is not None and known.cleared and known.cleared_at is not None
             found[rule.name] = gate.objections_of_facts(report, rule, facts, cleared_before=before)
     now = doors.clock()
     return [gate.verdict(report, rule, now, found[rule.name], case.kept.get(rule.name)) for rule in case.rules]

@@ -101,11 +101,12 @@ def objections_of_facts(
 ) -> tuple[str, ...]:
     """Give those that lie in what is so at this moment.
 
-    ``cleared_before``: this very report and commit were cleared, so that the rule's times, which say when it may
-    act, are over and done with.
+    ``cleared_before``: this very report and commit were cleared. Then the rule's times, which say when it may act,
+    are over and done with; and a base branch that moves on takes nothing back before the next report says what
+    that means.
     """
     found = [
-        *_about_moment(report, facts),
+        *_about_moment(report, facts, cleared_before=cleared_before),
         *_about_people(rule, facts),
         *_about_texts(report, facts),
         *_about_rule(rule, facts, cleared_before=cleared_before),
@@ -219,7 +220,7 @@ def _said(*table: tuple[bool, str]) -> Iterable[str]:
     return (words for holds, words in table if holds)
 
 
-def _about_moment(report: Report, facts: GateFacts) -> Iterable[str]:
+def _about_moment(report: Report, facts: GateFacts, *, cleared_before: bool) -> Iterable[str]:
     now, shown = facts.now, report.pull_request
     hold, wanted = hold_on(facts.made), changes_wanted_by(facts.made, "")
     asked, same = facts.changes_requested, facts.same_head
@@ -229,7 +230,10 @@ def _about_moment(report: Report, facts: GateFacts) -> Iterable[str]:
         (now.key != shown.key, "The report is of another pull request."),
         (now.head_sha != shown.head_sha, f"Its head is {now.head_sha[:7]} now, the report is of {shown.head_sha[:7]}."),
         (now.base_ref != shown.base_ref, f"It goes to {now.base_ref} now, the report was for {shown.base_ref}."),
-        (facts.base_tip != report.base_tip, f"{now.base_ref} has moved since the report was made."),
+        (
+            not cleared_before and facts.base_tip != report.base_tip,
+            f"{now.base_ref} has moved since the report was made.",
+        ),
         (not facts.is_newest_report, "There is a newer report."),
         (hold is not None, f"It is on hold by {hold.github_login or hold.slack_user if hold else ''}."),
         (wanted is not None, f"{wanted.github_login if wanted else ''} has asked for changes."),

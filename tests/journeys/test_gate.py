@@ -199,6 +199,8 @@ async def test_what_is_so_at_this_moment_counts(tmp_path: Path) -> None:
         assert await gate.again() == ("admin asked for changes on GitHub.",)
         assert (await admin.post(f"{REPOSITORY}/pulls/1/reviews", json={"event": "APPROVE"})).status_code == 200
         assert await gate.again() == ()
+        await gate.world.github.push("main", {"other.yaml": "a: 1\n"})
+        assert await gate.again() == ()
         assert gate.asked_for_score() == 1
         await gate.world.github.push("feature", {"feature.yaml": "a: 1 # fine\u202e\n"})
         gate.it.stored = await gate.world.report_on(1, tell=False)
@@ -329,6 +331,13 @@ async def test_a_head_that_moves_while_the_model_thinks_is_not_cleared(tmp_path:
         verdict = await gate.verdict()
         assert (verdict.cleared, verdict.score) == (False, 100.0)
         assert verdict.reasons[0].startswith("Its head is ")
+        assert await gate.reviews() == []
+
+
+async def test_a_base_branch_that_moves_while_the_model_thinks_leaves_it_to_the_next_report(tmp_path: Path) -> None:
+    async with scene(tmp_path, APPROVAL) as gate:
+        await gate.while_it_thinks(lambda: gate.world.github.push("main", {"other.yaml": "a: 1\n"}))
+        assert (await gate.verdict()).reasons == ("main has moved since the report was made.",)
         assert await gate.reviews() == []
 
 

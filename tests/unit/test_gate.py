@@ -474,6 +474,8 @@ def test_what_was_cleared_in_time_stays_cleared() -> None:
     rule = replace(RULE, windows=(TimeWindow(frozenset({0})),))
     assert objections(report(), rule, facts())
     assert objections(report(), rule, facts(), cleared_before=True) == ()
+    # The next report will say what a base branch that moved on means.
+    assert objections(report(), RULE, facts(base_tip="d" * 40), cleared_before=True) == ()
 
 
 @pytest.mark.parametrize(
