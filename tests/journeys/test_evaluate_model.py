@@ -4,9 +4,10 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,6 @@ from gitops_bot.store import open_store
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 FOLDER = Path(__file__).parents[1] / "evaluation"
-CASES = read_cases(FOLDER)
 
 # What each model's score has to be, and what each kind of cases comes to.
 PINNED = {
@@ -38,6 +38,11 @@ PINNED = {
     blind: (10.6, (100.0, 5.0, 5.0, 5.0)),
 }
 LEAST_GAP = 15.0
+
+
+@cache
+def all_cases() -> tuple[EvaluationCase, ...]:
+    return read_cases(FOLDER)
 
 
 @asynccontextmanager
@@ -54,7 +59,7 @@ async def provider(folder: Path, model: Callable[[Any], Answer]) -> AsyncIterato
 async def evaluated(
     folder: Path,
     model: Callable[[Any], Answer],
-    cases: tuple[EvaluationCase, ...] = CASES,
+    cases: tuple[EvaluationCase, ...],
     *,
     limits: SpendLimits | None = None,
     words: bool = True,
@@ -74,13 +79,13 @@ async def evaluated(
 
 @pytest.mark.parametrize("say", PINNED, ids=lambda say: say.__name__)
 async def test_the_score_of_a_model_is_pinned(tmp_path: Path, say: Say) -> None:
-    evaluation, used = await evaluated(tmp_path, model_of(say, CASES))
+    evaluation, used = await evaluated(tmp_path, model_of(say, all_cases()), all_cases())
     means = tuple(round(mean, 1) for mean in evaluation.by_kind.values())
     assert (round(evaluation.score, 1), means) == PINNED[say]
     assert evaluation.not_asked == ()
     assert [result.name for result in evaluation.results if not result.schema_kept or result.problems] == []
     assert used == evaluation.usage
-    assert used.calls == 2 * len(CASES)
+    assert used.calls == 2 * len(all_cases())
 
 
 def test_the_scores_are_far_apart() -> None:
@@ -113,9 +118,9 @@ async def test_an_answer_that_is_repaired_one_that_never_fits_and_one_that_comes
 
 
 async def test_a_limit_ends_it_and_what_was_not_asked_is_named(tmp_path: Path) -> None:
-    cases = CASES[:6]
+    cases = read_cases(FOLDER, limit=6)
     limits = SpendLimits(pull_request=Limits(calls=1), day=Limits(calls=5))
-    evaluation, used = await evaluated(tmp_path, model_of(perfect, CASES), cases, limits=limits)
+    evaluation, used = await evaluated(tmp_path, model_of(perfect, cases), cases, limits=limits)
     assert used.calls == 5
     assert len(evaluation.results) <= 2
     assert {*evaluation.not_asked, *(result.name for result in evaluation.results)} == {case.name for case in cases}
@@ -139,16 +144,22 @@ async def command(
     return await asyncio.create_subprocess_exec(*line, stdout=pipe, stderr=pipe)
 
 
-def wordless(request: Any) -> Answer:
+def wordless(cases: Sequence[EvaluationCase]) -> Callable[[Any], Answer]:
     """Find all that is to be found, and say it in German."""
-    said = json.loads(model_of(perfect, CASES)(request).text)
-    for one in said.get("findings", ()):
-        one["message"] = "Das geht so nicht."
-    return Answer(text=json.dumps(said))
+    answered = model_of(perfect, cases)
+
+    def model(request: Any) -> Answer:
+        said = json.loads(answered(request).text)
+        for one in said.get("findings", ()):
+            one["message"] = "Das geht so nicht."
+        return Answer(text=json.dumps(said))
+
+    return model
 
 
 async def test_the_command_tells_programs_and_takes_other_languages_by_place_and_severity(tmp_path: Path) -> None:
-    async with provider(tmp_path, wordless) as standin:
+    cases = read_cases(FOLDER, kinds=[CaseKind.RISKY, CaseKind.SUBTLE], limit=3)
+    async with provider(tmp_path, wordless(cases)) as standin:
         arguments = ("--kind", "risky", "--kind", "subtle", "--limit", "3", "--at-least", "99", "-o", "json")
         process = await command(tmp_path, standin.base_url, *arguments, language="German")
         said, problem = await process.communicate()
@@ -160,7 +171,7 @@ async def test_the_command_tells_programs_and_takes_other_languages_by_place_and
 
 async def test_the_command_tells_people_and_fails_below_a_score(tmp_path: Path) -> None:
     name = "rbac-typo-with-a-star"
-    async with provider(tmp_path, wordless) as standin:
+    async with provider(tmp_path, wordless(read_cases(FOLDER, [name]))) as standin:
         process = await command(tmp_path, standin.base_url, "--case", name, "--at-least", "50")
         said, problem = await process.communicate()
     assert (process.returncode, problem) == (1, b"")
