@@ -55,12 +55,13 @@ def counted_findings(opinion: Opinion) -> str:
 
 def worth_words(opinion: Opinion, model: str) -> list[str]:
     """Say who said it, what that cost, and what it rests on. ``model``: its name, as the place can show it."""
-    said = [f"By {model}, in {opinion.seconds:.1f} s", cost_words(opinion.usage)]
+    # What may be long comes last, where a place cuts it off.
+    said = [f"By {model}, in {opinion.seconds:.1f} s", cost_words(opinion.usage), "It decides nothing"]
     if opinion.dropped:
         said.append(f"{plural(opinion.dropped, 'finding')} about what it was not shown left out")
     if opinion.missing:
         said.append(f"It did not see {'; '.join(opinion.missing)}")
-    return [*said, "It decides nothing"]
+    return said
 
 
 def cost_words(usage: Usage) -> str:

@@ -31,7 +31,8 @@ from gitops_bot.views.words import SEVERITIES, plural
 
 _PROBLEM = 400
 _FINDINGS = 5
-_FINDING = 320
+# Of a line; two for each finding, and one that counts the rest, fit a section.
+_FINDING = 280
 # In a comment, whose reader has asked for it with a click.
 _COMMENT = 6_000
 _COMMENT_LINE = 800
@@ -51,14 +52,14 @@ def opinion_blocks(opinion: Opinion | None, votes: Votes | None = None, *, repor
     lines = [line for one in findings[:_FINDINGS] for line in finding_lines(one, _FINDING)]
     if rest := findings[_FINDINGS:]:
         lines.append(f"… and {plural(len(rest), 'more finding')}, none of them graver: the file in the thread has all")
-    said = [*worth_words(opinion, code_span(opinion.model, "a model")), votes_words(votes)]
+    worth = " · ".join(worth_words(opinion, code_span(opinion.model, "a model")))
     return [
         block.divider(),
         block.section(f"{SIGN} *{title_words(opinion)}*"),
         block.foreign_section(two_sentences(opinion.answer.summary)),
         # Of its own: a client folds what is long.
         *([block.foreign_section("\n".join(lines))] if lines else []),
-        block.context(" · ".join(filter(None, said))),
+        block.context(*filter(None, [worth, votes_words(votes)])),
         *([_vote_row(report_id)] if report_id else []),
         # Those buttons are about the opinion, what follows about the pull request.
         block.divider(),

@@ -74,7 +74,7 @@ async def test_a_comment_that_was_there_first_gets_the_opinion_by_one_edit(tmp_p
         (after,) = await it.world.comments(it.stored)
         assert "<details><summary>🤖 A model's opinion: worth a look (1 warning)</summary>" in after
         assert "One node goes, all goes." in after
-        assert "It decides nothing." in after
+        assert "It decides nothing" in after
         for _ in range(3):
             await it.told()
         assert writes(it) == ["POST", "PATCH"]

@@ -79,7 +79,7 @@ async def test_an_opinion_is_folded_and_one_click_away(browser: Browser, tmp_pat
     await expect(finding).to_be_hidden()
     await page.locator("details.opinion > summary", has_text="A model's opinion").click()
     await expect(finding).to_be_visible()
-    await expect(page.locator("details.opinion")).to_contain_text("It decides nothing.")
+    await expect(page.locator("details.opinion")).to_contain_text("It decides nothing")
     # It is no risk of the report's.
     assert await page.locator(".risks .finding").count() == 0
 

@@ -27,6 +27,7 @@ from gitops_bot.views.opinion_words import counted_findings, votes_words
 from gitops_bot.views.opinions import is_cut, opinion_blocks
 from gitops_bot.views.slack_message import review_message
 from gitops_bot.views.terminal import terminal_report
+from gitops_bot.views.text import size
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -125,6 +126,14 @@ def test_the_first_findings_stand_in_the_message_and_the_rest_is_counted() -> No
     assert is_cut(said)
     _, (file,) = review_message(samples.routine_report(), key="k", report_id="r", opinion=said)
     assert b"Number 6." in file.content
+
+
+def test_the_longest_findings_that_are_shown_fit_a_section_whole() -> None:
+    said = opinion(*(finding(message="🤖" * 2_000, suggestion="🤖" * 2_000) for _ in range(9)))
+    (told,) = [one for one in opinion_blocks(said) if "more findings" in json.dumps(one)]
+    assert size(told["text"]["text"]) <= block.SECTION_CHARACTERS
+    assert told["text"]["text"].endswith("the file in the thread has all")
+    assert told["text"]["text"].count("→") == 5
 
 
 @pytest.mark.parametrize(
