@@ -4,7 +4,9 @@ import asyncio
 import json
 import os
 import random
-from collections.abc import AsyncIterator, Iterator
+import sqlite3
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from bot_process import BotProcess, Fleet, clear_faults, origin_of, set_fault
 from real_cluster import running_world
 from waiting import eventually
 
+from gitops_bot.sandbox.llm import Answer, LanguageModelStandIn
 from gitops_bot.sandbox.observer import Observer, SeenMessage
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
@@ -72,12 +75,12 @@ class Scene:
         return sum(call["method"] == method for call in answer.json()["calls"])
 
 
-@pytest.fixture
-async def scene(description: dict[str, Any], tmp_path: Path) -> AsyncIterator[Scene]:
+@asynccontextmanager
+async def opened(description: dict[str, Any], folder: Path, settings: Mapping[str, str]) -> AsyncIterator[Scene]:
     slack, github = origin_of(description["slack"]["inbox_url"]), origin_of(description["github"]["html_url"])
     async with httpx.AsyncClient(trust_env=False) as client:
         await client.post(f"{slack}/_control/settings", json={"rate_limits": False})
-    bot = BotProcess(description, tmp_path)
+    bot = BotProcess(description, folder, settings=settings)
     async with Observer(description) as observer:
         looked = await observer.looks_of_bot()
         await bot.start()
@@ -88,11 +91,17 @@ async def scene(description: dict[str, Any], tmp_path: Path) -> AsyncIterator[Sc
         # What is open before its first look would only be listed.
         await eventually(has_looked, "the first look", 60)
         try:
-            yield Scene(observer, bot, Fleet(observer, tmp_path / "clone"), slack, github)
+            yield Scene(observer, bot, Fleet(observer, folder / "clone"), slack, github)
         finally:
             await bot.close()
             await clear_faults(slack)
             await clear_faults(github)
+
+
+@pytest.fixture
+async def scene(description: dict[str, Any], tmp_path: Path) -> AsyncIterator[Scene]:
+    async with opened(description, tmp_path, {}) as made:
+        yield made
 
 
 async def nothing_runs() -> bool:
@@ -200,3 +209,63 @@ async def test_a_lost_database_repeats_nothing(scene: Scene) -> None:
     assert len(await scene.comments(number)) == 1
     # One more at most: the list of what was open at what is, for the new database, the first start.
     assert len(await scene.observer.messages()) - int(before) <= 1
+
+
+def spent(folder: Path) -> list[tuple[str, int, int]]:
+    """State, calls and tokens of every call to a model that the database knows, oldest first."""
+    with closing(sqlite3.connect(f"file:{folder / 'bot' / 'gitops-bot.sqlite'}?mode=ro", uri=True)) as database:
+        rows = database.execute("select state, calls, prompt_tokens + answer_tokens from spend order by id")
+        return [(str(state), int(calls), int(tokens)) for state, calls, tokens in rows]
+
+
+async def test_killed_while_a_model_is_asked(description: dict[str, Any], tmp_path: Path) -> None:
+    """What was set aside for the call stays counted, the report stands, and the next start asks once more."""
+    model, arrived = LanguageModelStandIn(tmp_path / "model"), list[str]()
+    said = json.dumps({"summary": "A color.", "judgement": "approve", "findings": []})
+
+    def answer(body: Any) -> Answer:
+        arrived.append(body["messages"][1]["content"])
+        return Answer(text=said, delay=600 if len(arrived) == 1 else 0, prompt_tokens=7, completion_tokens=3)
+
+    model.script.model = answer
+    await model.start()
+    settings = {
+        "LLM__REPOSITORIES": '["*/*"]',
+        "LLM__ENDPOINTS": json.dumps([{"base_url": model.base_url, "model": "small"}]),
+        "LLM__TIMEOUT": "500",
+        "LLM__DEADLINE": "550",
+    }
+    try:
+        async with opened(description, tmp_path, settings) as scene:
+            number = await scene.open("kill-while-asked")
+            await scene.told(number, "first")
+
+            async def is_asked() -> bool:
+                return bool(arrived)
+
+            await eventually(is_asked, f"a model is asked; the bot's log: {scene.bot.log()[-1500:]}", 60)
+            [(state, calls, reserved)] = spent(tmp_path)
+            assert (state, calls) == ("reserved", 1)
+            assert reserved > 4_000
+            await scene.bot.kill()
+            [message] = await scene.messages(number)
+            assert message.says("first")
+            assert not message.says("A model's opinion")
+            assert spent(tmp_path) == [("reserved", 1, reserved)]
+            await scene.bot.start()
+            await eventually(lambda: scene.shows(number, "A model's opinion"), "the opinion", 60)
+            assert len(await scene.messages(number)) == 1
+            # The dead call is taken to have cost all that was set aside for it; nothing was asked twice after that.
+            assert spent(tmp_path) == [("lost", 1, reserved), ("settled", 1, 10)]
+            assert arrived[0] == arrived[1]
+            assert len(arrived) == 2
+            # Another look finds the opinion that there is.
+            looked = await scene.observer.looks_of_bot()
+
+            async def looked_again() -> bool:
+                return await scene.observer.looks_of_bot() > looked + 1
+
+            await eventually(looked_again, "two more looks", 60)
+            assert len(arrived) == 2
+    finally:
+        await model.stop()
