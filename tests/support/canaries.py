@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _WINDOW = 10
+# Characters of a word that a pattern branches on; every word is longer.
+_BRANCHES = 4
 _DEEPEST = 2
 # gzip, and zlib at its usual levels.
 _COMPRESSED = re.compile(rb"\x1f\x8b\x08|\x78[\x01\x5e\x9c\xda]")
@@ -66,6 +68,17 @@ def _exact_traces(core: str) -> Iterator[bytes]:
             yield encode(b"\0" * offset + core.encode())[4:-4][: _WINDOW + 2]
 
 
+def _one_of(words: Iterable[bytes], depth: int = 0) -> bytes:
+    """A pattern for any of these words, branching character by character: `re` tries plain ones one after the other."""
+    by_next: dict[bytes, list[bytes]] = {}
+    for word in words:
+        by_next.setdefault(word[depth : depth + 1], []).append(word)
+    if depth == _BRANCHES:
+        return b"|".join(re.escape(word[depth:]) for word in words)
+    branches = [re.escape(first) + b"(?:" + _one_of(those, depth + 1) + b")" for first, those in by_next.items()]
+    return b"|".join(branches)
+
+
 class Hunter:
     """Looks for canaries in bytes."""
 
@@ -76,8 +89,8 @@ class Hunter:
             for core in one.cores:
                 self._names |= dict.fromkeys(_traces(core), one.name)
                 exact |= dict.fromkeys(_exact_traces(core), one.name)
-        self._any_case = re.compile(b"|".join(map(re.escape, self._names)))
-        self._exact = re.compile(b"|".join(map(re.escape, exact)))
+        self._any_case = re.compile(_one_of(self._names))
+        self._exact = re.compile(_one_of(exact))
         self._names |= exact
 
     def find(self, content: bytes | str, depth: int = 0) -> dict[str, str]:
