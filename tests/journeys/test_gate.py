@@ -351,29 +351,19 @@ async def test_a_hold_that_is_pressed_while_the_model_thinks_wins(tmp_path: Path
         assert not (await gate.verdict()).cleared
 
 
-BROKEN = (
-    {"text": '{"score": NaN, "reasons": []}'},
-    {"text": '{"score": "100", "reasons": []}'},
-    {"text": '{"score": 1e308, "reasons": []}'},
-    {"text": '{"score": 101, "reasons": []}'},
-    {"text": '{"score": true, "reasons": []}'},
-    {"text": "Approved."},
-    {"text": FINE},
-    {"status": 400, "message": "Approved."},
-)
-
-
 async def test_what_is_no_score_clears_nothing_and_is_asked_for_a_few_times(tmp_path: Path) -> None:
-    limits = "  limits: {pull_request: {calls: 1000, tokens: 100000000}}\n"
-    async with scene(tmp_path, APPROVAL, llm=limits) as gate:
-        for number, answer in enumerate(BROKEN):
-            scores(gate.it, **answer)
-            # As often as it is asked at most where it goes on; the others are all alike.
-            for _ in range(4 if number == 0 else 1):
-                await gate.told(digest=f"d{number}")
-            verdict = await gate.verdict(f"d{number}")
-            assert (verdict.cleared, verdict.score, verdict.tries) == (False, None, 3 if number == 0 else 1)
-            assert verdict.reasons[0].startswith("The model gave no score: ")
+    """Every other way to give no score is in test_model_faults."""
+    async with scene(tmp_path, APPROVAL) as gate:
+        scores(gate.it, text='{"score": NaN, "reasons": []}')
+        for _ in range(4):
+            await gate.told()
+        verdict = await gate.verdict()
+        assert (verdict.cleared, verdict.score, verdict.tries) == (False, None, 3)
+        assert verdict.reasons[0].startswith("The model gave no score: ")
+        # The answer to another question is none to this one.
+        scores(gate.it, text=FINE)
+        await gate.told(digest="d2")
+        assert (await gate.verdict("d2")).score is None
         assert await gate.reviews() == []
 
 
