@@ -133,8 +133,8 @@ class Session:
         self, operation: str, kustomization: Kustomization, tree: str, left_out: Collection[tuple[str, str]] = ()
     ) -> FluxOutcome:
         kinds = tuple(sorted(left_out))
-        answer, last = await self._run(operation, kustomization, tree, kinds, last=self._slow), self._slow
-        if isinstance(answer, protocol.Stopped) and not last:
+        answer = await self._run(operation, kustomization, tree, kinds, last=self._slow)
+        while isinstance(answer, protocol.Stopped):
             # It took long, and others waited: now it waits for a place among those that do.
             answer = await self._run(operation, kustomization, tree, kinds, last=True)
         if not isinstance(answer, protocol.Answer):

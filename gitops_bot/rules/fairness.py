@@ -132,14 +132,15 @@ def next_claim(room: Room, terms: Terms, now: float, *, busy: Collection[str] = 
 
 def must_leave(room: Room, terms: Terms, now: float) -> Holder | None:
     """Return who has to give a seat back, because too many take long while somebody waits who may not."""
-    long = [holder for holder in _long(room, terms, now) if not holder.leaving]
+    long = _long(room, terms, now)
     leaving = any(holder.leaving for holder in room.holders)
     if leaving or len(room.holders) < terms.seats or len(long) <= terms.most_long:
         return None
     if all(claim.slow for claim in _able(room, terms, now, ())):
         return None
-    # Whoever began last loses least.
-    return max(long, key=lambda holder: holder.since)
+    # Whoever began last loses least. Nobody has to go twice.
+    able = [holder for holder in long if not holder.claim.slow]
+    return max(able, key=lambda holder: holder.since, default=None)
 
 
 def next_look(room: Room, terms: Terms, now: float) -> float | None:
