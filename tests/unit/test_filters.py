@@ -25,6 +25,9 @@ PULL = replace(pull_request(), author="renovate[bot]", labels=("web", "Urgent"),
         (("a",), ("b",), ("a", "b"), False),
         (("a", "c"), ("b",), ("c",), True),
         (("A*",), (), ("abc",), True),
+        (("renovate[bot]",), (), ("renovate[bot]",), True),
+        (("renovate[bot]",), (), ("renovateb",), False),
+        (("*[bot]",), (), ("Renovate[bot]",), True),
     ],
 )
 def test_a_choice(include: tuple[str, ...], exclude: tuple[str, ...], values: tuple[str, ...], taken: bool) -> None:  # noqa: FBT001
