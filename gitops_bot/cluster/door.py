@@ -86,8 +86,8 @@ class ClusterDoor:
         self._credentials: ClusterCredentials | None = None
         self._proving = asyncio.Lock()
         self._proof: _Proof | None = None
-        # When no right was found that leads past the guard.
-        self._nothing_around_at: datetime | None = None
+        # When no right was found that leads past the guard, and in which namespaces.
+        self._nothing_around: tuple[datetime, tuple[str, ...]] | None = None
         self._namespaces: tuple[str, ...] = ()
         self._versions: dict[FluxKind, str] = {}
         self._missing: frozenset[str] = frozenset()
@@ -309,7 +309,7 @@ class ClusterDoor:
         around = () if failure else await self._ways_around()
         if failure:
             # Whatever was changed, other things may have been with it.
-            self._nothing_around_at = None
+            self._nothing_around = None
         if around:
             failure = f"rights of the diff identity lead past it: {'; '.join(around)}"
         telemetry.guard_proved.labels(self.name).set(0 if failure else 1)
@@ -320,15 +320,16 @@ class ClusterDoor:
 
     async def _ways_around(self) -> tuple[str, ...]:
         """Name the rights of the *diff* identity that lead past the guard, as of some minutes ago at most."""
-        now = self._clock()
-        if self._nothing_around_at is not None and now - self._nothing_around_at <= _RIGHTS_HOLD:
+        now, namespaces = self._clock(), self._namespaces
+        known = self._nothing_around
+        if known is not None and now - known[0] <= _RIGHTS_HOLD and set(namespaces) <= set(known[1]):
             return ()
         found = frozenset(WAYS_AROUND) - await self.diff_lacks(WAYS_AROUND)
         # Rights on named objects, and those of a single namespace, answer to no question about all of them.
         own = self._settings.diff_service_account.partition("/")[0]
-        for namespace in dict.fromkeys((own, "kube-system", *self._namespaces)):
+        for namespace in dict.fromkeys((own, "kube-system", *namespaces)):
             found |= ways_around_in(await self.diff_granted(namespace))
-        self._nothing_around_at = None if found else now
+        self._nothing_around = None if found else (now, namespaces)
         return in_words(found)
 
     async def _path_of(self, connection: Connection, api_version: str, reference: ObjectReference) -> str:
