@@ -91,8 +91,8 @@ def case_of(name: str, text: str, templates: Mapping[str, str]) -> EvaluationCas
         template = case.text("template")
         if template not in templates:
             raise WrongCase(f"there is no template {template!r}; there are: {', '.join(sorted(templates))}.")
-        given = _merged([*values(template, templates[template])], case.items("before"))
-        report = _report(case, name, given, _merged(given, case.items("after")))
+        given = with_patches([*values(template, templates[template])], case.items("before"))
+        report = _report(case, name, given, with_patches(given, case.items("after")))
         expected = _expected(case.value.get("expect"))
         return EvaluationCase(name, case.one_of("kind", CaseKind), template, report, expected)
     except UnreadableManifestError as error:
@@ -146,7 +146,7 @@ def _member(kinds: type[CaseKind] | type[Severity] | type[Judgement], value: Any
 # ------------------------------------------------------------------ before and after
 
 
-def _merged(objects: list[Any], patches: list[Any]) -> list[Any]:
+def with_patches(objects: list[Any], patches: list[Any]) -> list[Any]:
     """Lay patches over objects, each over the one of its kind and name; what no object has is a new one."""
     found = {_identity(one): one for one in objects if one is not None}
     for patch in patches:
