@@ -2,7 +2,7 @@
 
 The shipped program, real flux, a real API server. What each sink must not show is searched for in any form
 (support/canaries.py), and each sink is shown to be searched: a word that is no secret is found in it.
-LLM prompts are not among the sinks: this program has none yet.
+The language model is shown every report, and repeats all that it is shown.
 """
 
 import asyncio
@@ -29,6 +29,7 @@ from real_cluster import running_world
 from waiting import eventually, until
 
 from gitops_bot.sandbox.kubernetes_api import ApiRefused, KubernetesApi
+from gitops_bot.sandbox.llm import Answer, LanguageModelStandIn
 from gitops_bot.sandbox.observer import Observer, SeenMessage
 
 pytestmark = [pytest.mark.xdist_group("leak hunt"), pytest.mark.timeout(900)]
@@ -72,6 +73,21 @@ SUBSTITUTED = {
 }
 
 
+def repeat(body: Mapping[str, Any], *headers: str) -> Answer:
+    """A model that tells everything that it was shown; what came in headers, too, as broken gateways do."""
+    everything = json.dumps([body, *headers], ensure_ascii=False)
+    parts = [everything[at : at + 20_000] for at in range(0, len(everything), 20_000)]
+    kinds = ("ConfigMap/podinfo/hunt", "Deployment/podinfo/hunt", "Secret/podinfo/own")
+    told = [
+        {"object": kind, "field": "", "severity": "info", "message": part, "suggestion": " ".join(headers)}
+        for part in parts
+        for kind in kinds
+    ]
+    return Answer(
+        text=json.dumps({"summary": " ".join((*headers, parts[0]))[:20_000], "judgement": "approve", "findings": told})
+    )
+
+
 def b64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
@@ -97,7 +113,10 @@ class Plot:
             one.name: one
             for one in (
                 canary("environment", "environment of the bot"),
-                canary("llm-key", "environment of the bot", "sk-{}"),
+                canary("openai-key", "environment of the bot", "sk-{}"),
+                # Of no shape by which they could be known.
+                canary("llm-key", "key file of the language model", "gateway/{}"),
+                canary("llm-header", "file with a secret header of the language model", "{}"),
                 canary("cloud-key", "environment of the bot"),
                 canary("database-password", "store.url", "{}"),
                 canary("settings-wrong", "settings: a token of a wrong type"),
@@ -145,12 +164,18 @@ class Plot:
         content = yaml.safe_load(Path(settings["clusters"][0]["kubeconfig"]).read_text())
         return str(content["users"][0]["user"]["token"])
 
-    def settings(self) -> Path:
-        """Write settings of our own: the cluster has another name, statuses are written."""
+    def settings(self, language_model: str) -> Path:
+        """Write settings of our own: the cluster has another name, statuses are written, a model is asked."""
         content = yaml.safe_load(Path(self.world["settings_file"]).read_text())
         content["clusters"][0]["name"] = self.control.value
         content["status"] = {"enabled": True}
         content["log"] = {"format": "json", "level": "DEBUG"}
+        key, header = self.folder / "llm-key", self.folder / "llm-header"
+        key.write_text(self.value("llm-key"))
+        header.write_text(self.value("llm-header"))
+        endpoint: dict[str, Any] = {"base_url": language_model, "model": "small", "api_key_file": str(key)}
+        endpoint |= {"header_files": {"X-Tenant": str(header)}}
+        content["llm"] = {"repositories": ["*/*"], "endpoints": [endpoint], "answer_tokens": 100_000}
         file = self.folder / f"settings-{self.control.value}.yaml"
         file.write_text(yaml.safe_dump(content))
         return file
@@ -159,7 +184,7 @@ class Plot:
         (self.folder / "tmp").mkdir(exist_ok=True)
         return {
             "SOME_PASSWORD": self.value("environment"),
-            "OPENAI_API_KEY": self.value("llm-key"),
+            "OPENAI_API_KEY": self.value("openai-key"),
             "AWS_SECRET_ACCESS_KEY": self.value("cloud-key"),
             "TMPDIR": str(self.folder / "tmp"),
         }
@@ -320,11 +345,12 @@ def _policy() -> list[dict[str, Any]]:
 class Hunt:
     """The pull requests, and the looks into every sink."""
 
-    def __init__(self, plot: Plot, observer: Observer, folder: Path) -> None:
+    def __init__(self, plot: Plot, observer: Observer, model: LanguageModelStandIn, folder: Path) -> None:
         self.plot = plot
+        self.model = model
         self.observer = observer
         self.hunter = Hunter([*plot.canaries, plot.control])
-        self.settings = plot.settings()
+        self.settings = plot.settings(model.base_url)
         self.bot = BotProcess(
             {"settings_file": str(self.settings)}, folder, settings={"STORE__FOLDER": str(folder / "bot")}
         )
@@ -387,6 +413,8 @@ class Hunt:
         shown = await self.told(changes, "ConfigMap/podinfo/hunt", "changed")
         await self.told(faults, "it says")
         await self.told(cuts, "part of a secret variable")
+        for number in (changes, faults):
+            await self.told(number, "A model's opinion")
         for action in ("comment", "approve"):
             if action in shown.buttons:
                 await self.observer.click(shown, action, self.observer.reviewer)
@@ -405,6 +433,7 @@ class Hunt:
             "messages": find(messages),
             "threads and files": find(threads),
             "GitHub": find(github),
+            "prompts": find(json.dumps([call["body"] for call in self.model.calls])),
             "log": find(self.bot.log()),
             "pages and metrics": find("\n".join(pages)),
             "database": self.hunter.find_in_database(self.plot.folder / "bot" / "gitops-bot.sqlite"),
@@ -458,6 +487,8 @@ class Hunt:
         for name, options in {"diff": ("--full",), "json": ("--output", "json")}.items():
             said = [await self._run("diff", f"{url}/{number}", *options) for number in numbers]
             texts[name] = "\n".join(said)
+        said = [await self._run("review", f"{url}/{number}", "--show-prompt") for number in numbers]
+        texts["prompt"] = "\n".join(said)
         texts["check"] = await self._run("check")
         texts["faults"] = await self._faults()
         return texts
@@ -514,12 +545,17 @@ def plot(world: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Ite
 @pytest.fixture(scope="module")
 def sinks(world: dict[str, Any], plot: Plot) -> dict[str, dict[str, str]]:
     async def hunted() -> dict[str, dict[str, str]]:
+        model = LanguageModelStandIn(plot.folder / "model")
+        headers = (plot.value("llm-key"), plot.value("llm-header"))
+        model.script.model = lambda body: repeat(body, *headers)
+        await model.start()
         async with Observer(world) as observer:
-            hunt = Hunt(plot, observer, plot.folder)
+            hunt = Hunt(plot, observer, model, plot.folder)
             try:
                 return await hunt.run()
             finally:
                 await hunt.bot.close()
+                await model.stop()
 
     return asyncio.run(hunted())
 
@@ -529,6 +565,7 @@ SINKS = (
     "messages",
     "threads and files",
     "GitHub",
+    "prompts",
     "log",
     "pages and metrics",
     "database",
@@ -537,6 +574,7 @@ SINKS = (
     "arguments",
     "terminal: diff",
     "terminal: json",
+    "terminal: prompt",
     "terminal: check",
     "terminal: faults",
 )
