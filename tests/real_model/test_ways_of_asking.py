@@ -159,8 +159,11 @@ async def test_what_the_server_takes_is_remembered(model: ModelServer, tmp_path:
         calls.add("gate, few words again", again.seconds, again.usage, "fits the schema")
     assert model.statuses()[before] == 500
     assert set(model.statuses()[between:]) == {200}
-    # The same question to the same model at the temperature 0.
+    # By the schema, which the server makes a grammar of, it fits at once.
     assert isinstance(said.answer, Score)
+    assert not said.repaired
+    assert (said.usage.calls, again.usage.calls) == (2, 1)
+    # The same question to the same model at the temperature 0.
     assert said.answer == again.answer
 
 
