@@ -32,7 +32,7 @@ _PR_SET_NO_NEW_PRIVS = 38
 _DRAIN_SECONDS = 2.0
 _CHUNK = 1 << 16
 # Seconds between two looks at how much processor time a run has had.
-_LOOK_AT_TIME = 0.25
+_LOOK_AT_TIME = 0.1
 # Threads of this user beyond those that run already: enough for every flux, too few for a fork bomb.
 _MORE_THREADS = 1024
 

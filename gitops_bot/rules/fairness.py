@@ -14,7 +14,7 @@ _HALF_LIFE = 300.0
 # Of so many authors and pull requests it is remembered what they had.
 _MOST_REMEMBERED = 1000
 # Processor seconds that something has used -> how far it stands back (nice; flux begins with 5).
-_NICENESS = ((6.0, 19), (3.0, 15), (1.0, 10))
+_NICENESS = ((4.0, 19), (1.5, 15), (0.5, 10))
 FIRST_NICENESS, LAST_NICENESS = 5, 19
 
 
