@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 from scripted_models import Say, blind, model_of, obedient, perfect, verbose
+from typer.testing import CliRunner
 from waiting import until
 
+from gitops_bot.cli import app
 from gitops_bot.config import LanguageModelSettings, NetworkSettings
 from gitops_bot.errors import SettingsError
 from gitops_bot.evaluating import read_cases
@@ -130,18 +132,14 @@ async def test_a_limit_ends_it_and_what_was_not_asked_is_named(tmp_path: Path) -
 # ------------------------------------------------------------------ the command
 
 
-async def command(
-    folder: Path, base_url: str, *arguments: str, language: str = "English"
-) -> asyncio.subprocess.Process:
+def command(folder: Path, base_url: str, *arguments: str, language: str = "English") -> list[str]:
     settings = folder / "settings.yaml"
     settings.write_text(
         f"clusters: [{{name: production}}]\nstore: {{folder: {folder / 'store'}}}\n"
         f"llm: {{language: {language}, endpoints: [{{base_url: '{base_url}', model: m}}]}}\n",
         encoding="utf-8",
     )
-    line = [sys.executable, "-m", "gitops_bot", "llm", "eval", str(FOLDER), "--settings", str(settings), *arguments]
-    pipe = asyncio.subprocess.PIPE
-    return await asyncio.create_subprocess_exec(*line, stdout=pipe, stderr=pipe)
+    return ["llm", "eval", str(FOLDER), "--settings", str(settings), *arguments]
 
 
 def wordless(cases: Sequence[EvaluationCase]) -> Callable[[Any], Answer]:
@@ -161,10 +159,10 @@ async def test_the_command_tells_programs_and_takes_other_languages_by_place_and
     cases = read_cases(FOLDER, kinds=[CaseKind.RISKY, CaseKind.SUBTLE], limit=3)
     async with provider(tmp_path, wordless(cases)) as standin:
         arguments = ("--kind", "risky", "--kind", "subtle", "--limit", "3", "--at-least", "99", "-o", "json")
-        process = await command(tmp_path, standin.base_url, *arguments, language="German")
-        said, problem = await process.communicate()
-    assert (process.returncode, problem) == (0, b"")
-    found = json.loads(said)
+        line = command(tmp_path, standin.base_url, *arguments, language="German")
+        done = await asyncio.to_thread(CliRunner().invoke, app, line)
+    assert (done.exit_code, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
     assert (found["score"], len(found["cases"]), found["usage"]["calls"]) == (100.0, 3, 6)
     assert {case["kind"] for case in found["cases"]} <= {"risky", "subtle"}
 
@@ -172,13 +170,12 @@ async def test_the_command_tells_programs_and_takes_other_languages_by_place_and
 async def test_the_command_tells_people_and_fails_below_a_score(tmp_path: Path) -> None:
     name = "rbac-typo-with-a-star"
     async with provider(tmp_path, wordless(read_cases(FOLDER, [name]))) as standin:
-        process = await command(tmp_path, standin.base_url, "--case", name, "--at-least", "50")
-        said, problem = await process.communicate()
-    assert (process.returncode, problem) == (1, b"")
-    text = said.decode()
-    assert f"{name}: missed: Role/shop/deployer rules" in text
-    assert "Score 27.5 of 100 (m): mislabelled 28" in text
-    assert "1 case, 2 calls, " in text
+        line = command(tmp_path, standin.base_url, "--case", name, "--at-least", "50")
+        done = await asyncio.to_thread(CliRunner().invoke, app, line)
+    assert (done.exit_code, done.stderr) == (1, "")
+    assert f"{name}: missed: Role/shop/deployer rules" in done.stdout
+    assert "Score 27.5 of 100 (m): mislabelled 28" in done.stdout
+    assert "1 case, 2 calls, " in done.stdout
 
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
@@ -207,7 +204,11 @@ async def test_who_breaks_off_sees_what_there_is(tmp_path: Path) -> None:
         return Answer(text="{}", delay=60) if slow else answered(request)
 
     async with provider(tmp_path, model) as standin:
-        process = await command(tmp_path, standin.base_url, "--limit", "3", "--at-once", "1", "-o", "json")
+        line = command(tmp_path, standin.base_url, "--limit", "3", "--at-once", "1", "-o", "json")
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "gitops_bot", *line, stdout=pipe, stderr=pipe
+        )
         await until(lambda: len(asked) == 5, "the fifth question", 60)
         process.send_signal(signal.SIGINT)
         said, problem = await process.communicate()
