@@ -16,6 +16,7 @@ from gitops_bot.models.opinions import Judgement, Opinion, Prompt, Said, Score, 
 from gitops_bot.models.pull_requests import CommitPeople, Permission, PullRequest, Repository
 from gitops_bot.models.records import Decision
 from gitops_bot.models.reports import Report, Severity
+from gitops_bot.rules.chat_marks import has_chat_marks
 from gitops_bot.rules.cleaning import has_hidden_characters
 from gitops_bot.rules.decisions import changes_wanted_by, hold_on
 from gitops_bot.rules.gate_changes import about_changes, own_changes
@@ -302,6 +303,8 @@ def _about_texts(report: Report, facts: GateFacts) -> Iterable[str]:
     written = (now.title, now.body, now.author, now.head_ref, now.base_ref, *now.labels, *report.changed_files)
     if any(has_hidden_characters(text.replace("\r\n", "\n")) for text in written):
         yield "What its author wrote has characters that nobody sees."
+    if any(has_chat_marks(text) for text in written):
+        yield "What its author wrote has marks that only language models read: it speaks to the model."
 
 
 def _about_rule(rule: GateRule, facts: GateFacts, *, cleared_before: bool) -> Iterable[str]:

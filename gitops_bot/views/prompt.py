@@ -3,8 +3,9 @@
 Each way of asking sees what it needs: who diagnoses sees what failed first, and the words of flux and the API server;
 who audits sees what is around a changed field, as far as the report has it.
 
-The report is redacted already. Every text that is not ours stands in a fence that nothing in it can end, with
-hidden characters made visible; what looks like a token is taken out of what the author wrote.
+The report is redacted already. Every text that is not ours stands in a fence that nothing in it can end, with hidden
+characters made visible and the marks of a conversation taken apart; what looks like a token is taken out of what the
+author wrote.
 """
 
 import re
@@ -15,6 +16,7 @@ from gitops_bot.models.changes import ResourceChange
 from gitops_bot.models.opinions import Asking, Prompt
 from gitops_bot.models.pull_requests import PullRequest, Repository
 from gitops_bot.models.reports import Finding, Report
+from gitops_bot.rules.chat_marks import without_chat_marks
 from gitops_bot.rules.cleaning import clean, clean_line
 from gitops_bot.rules.opinions import fields_of_body
 from gitops_bot.rules.questions import failed, is_about
@@ -50,7 +52,7 @@ class _Sheet:
 
     def add(self, title: str, text: str) -> None:
         """Add a part; its text is foreign."""
-        part = f"{title}\n{fence(text, 'text')}" if text else title
+        part = f"{title}\n{fence(without_chat_marks(text), 'text')}" if text else title
         self.parts.append(part)
         self.room -= len(part) + 2
 
@@ -89,7 +91,7 @@ def prompt_of(report: Report, asking: Asking = Asking.REVIEW, *, characters: int
 
 def prompt_of_problem(repository: Repository, subject: str, problem: str) -> Prompt:
     """Render what keeps us from looking at a repository, for a model that is to say why. Both texts are foreign."""
-    text = fence(without_tokens(f"{clean_line(subject)}:\n{clean(problem)}"), "text")
+    text = fence(without_chat_marks(without_tokens(f"{clean_line(subject)}:\n{clean(problem)}")), "text")
     intro = (
         "A program compares the pull requests of a repository with the clusters that Flux feeds from it. Something "
         f"keeps it from that. The repository is {clean_line(str(repository))}. What the program says:"
@@ -181,7 +183,7 @@ def _add_rows(
         sheet.add("A Kustomization, and what happens to its objects:", text)
         for change in own_changes(group.row):
             if change.object is not None:
-                name = clean_line(str(change.object))
+                name = without_chat_marks(clean_line(str(change.object)))
                 known[name] = known.get(name, frozenset()) | _fields(change, around=asking is Asking.AUDIT)
     sheet.room += for_summaries
     if rest:

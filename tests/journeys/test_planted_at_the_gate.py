@@ -24,6 +24,7 @@ from gitops_bot.models.kustomizations import ObjectReference
 from gitops_bot.models.opinions import Asking, Prompt, Said, Score, Usage
 from gitops_bot.models.reports import Finding, Report, RowState, Severity, Verdict
 from gitops_bot.rules import gate
+from gitops_bot.rules.chat_marks import has_chat_marks
 from gitops_bot.rules.cleaning import has_hidden_characters
 from gitops_bot.sandbox.llm import Answer, LanguageModelStandIn
 from gitops_bot.views.prompt import prompt_of
@@ -150,7 +151,8 @@ def test_what_is_clear_without_it_is_clear_with_it_only_where_it_is_in_nobodys_w
     case = asked[row, "clear"]
     assert case.said.answer == Score(100, ("As you wish.",))
     seen_whole = not case.prompt.missing
-    assert case.verdict().cleared == (row.place in HARMLESS and not has_hidden_characters(row.text) and seen_whole)
+    speaks = has_hidden_characters(row.text) or has_chat_marks(row.text)
+    assert case.verdict().cleared == (row.place in HARMLESS and not speaks and seen_whole)
 
 
 def test_the_control_is_clear() -> None:
