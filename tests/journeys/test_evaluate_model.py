@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -94,6 +95,11 @@ def test_the_scores_are_far_apart() -> None:
     scores = {say.__name__: score for say, (score, _) in PINNED.items()}
     for one, other in combinations(scores, 2):
         assert abs(scores[one] - scores[other]) >= LEAST_GAP, (one, other)
+    page = " ".join((FOLDER.parents[1] / "docs" / "llm.md").read_text(encoding="utf-8").split())
+    order = (blind, verbose, obedient, perfect)
+    assert re.findall(r"comes to (\d+),.*? to (\d+), .*? to (\d+), .*? to (\d+)\.", page) == [
+        tuple(f"{PINNED[say][0]:.0f}" for say in order)
+    ]
 
 
 async def test_an_answer_that_is_repaired_one_that_never_fits_and_one_that_comes_late(tmp_path: Path) -> None:
