@@ -17,7 +17,8 @@ _TEXT = 20_000
 _NAME = 100
 # Places at which JSON may begin in an answer that is also prose.
 _TRIES = 200
-_FENCE = re.compile(r"```[a-zA-Z]*\s*\n(.*?)\n\s*```", re.DOTALL)
+_FENCE = "```"
+_LANGUAGE = re.compile(r"[a-zA-Z]*")
 
 # Takes out of a text what is secret.
 Hide = Callable[[str], str]
@@ -156,11 +157,19 @@ def _objects(text: str) -> Iterator[Any]:
     if whole is not None:
         yield whole
         return
-    for found in reversed(_FENCE.findall(text)):
+    for found in _in_fences(text):
         value = _parsed(found)
         if isinstance(value, dict):
             yield value
     yield from reversed(list(_in_prose(text)))
+
+
+def _in_fences(text: str) -> Iterator[str]:
+    """Give what stands between two fences, the last first. One pass: no answer may keep the process busy for long."""
+    for piece in reversed(text.rsplit(_FENCE, _TRIES)[1:-1]):
+        language, _, body = piece.partition("\n")
+        if _LANGUAGE.fullmatch(language.strip()):
+            yield body
 
 
 def _parsed(text: str) -> Any:

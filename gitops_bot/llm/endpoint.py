@@ -339,7 +339,7 @@ def _retry_after(text: str) -> float | None:
     except ValueError:
         try:
             seconds = (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return None
     # Neither NaN nor a time before now.
     return max(seconds, 0.0) if seconds == seconds else None  # noqa: PLR0124 # only NaN differs from itself

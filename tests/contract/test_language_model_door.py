@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from gitops_bot.config import LanguageModelSettings, NetworkSettings
 from gitops_bot.errors import ModelError, ModelUnavailable
 from gitops_bot.llm import LanguageModelDoor
 from gitops_bot.llm.answers import BrokenAnswer, read_answer, schema_of
+from gitops_bot.llm.endpoint import _retry_after
 from gitops_bot.models.opinions import Asking, Judgement, Prompt, ReviewAnswer, Score, Usage
 from gitops_bot.models.reports import Severity
 from gitops_bot.sandbox.llm import Answer, LanguageModelStandIn
@@ -443,6 +445,31 @@ def test_of_several_answers_in_prose_the_most_cautious_counts() -> None:
 def test_text_that_is_made_to_be_slow_is_no_answer(text: str) -> None:
     with pytest.raises(BrokenAnswer):
         read_answer(Asking.REVIEW, text)
+
+
+@pytest.mark.parametrize("text", ["a```\n" * 400_000, "```" + "\n" * 2_000_000, "```\n{" * 300_000])
+def test_fences_of_the_largest_answer_are_read_in_one_pass(text: str) -> None:
+    """An expression that looks for a fence's end from each of them holds the whole process for hours."""
+    before = time.process_time()
+    with pytest.raises(BrokenAnswer):
+        read_answer(Asking.GATE, text)
+    assert time.process_time() - before < 5
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("2", 2),
+        ("-5", 0),
+        ("nan", None),
+        ("Mon, 01 Jan 2024 00:00:00 GMT", 0),
+        ("Mon, 01 Jan 99999999999999 00:00:00 GMT", None),
+        ("Mon, 01 Jan 2024 00:00:00 +99999999999999", None),
+        ("soon", None),
+    ],
+)
+def test_a_retry_after_that_cannot_be_is_none(header: str, seconds: float | None) -> None:
+    assert _retry_after(header) == seconds
 
 
 @pytest.mark.parametrize("asking", Asking)
