@@ -68,7 +68,7 @@ class GateRuleSettings(Section):
     signed_commits: bool = True
     # Every changed field must match one, as the report writes it; empty: any field.
     fields: tuple[str, ...] = ()
-    # All of these, and none of those.
+    # All of these, and none of those, which may be patterns (* over everything).
     labels: tuple[str, ...] = ()
     forbidden_labels: tuple[str, ...] = ()
     # Empty: always.
@@ -82,6 +82,13 @@ class GateRuleSettings(Section):
     effect: Literal["badge", "status", "approval"] = "badge"
     # Only say what it would have done.
     dry_run: bool = True
+
+    @model_validator(mode="after")
+    def _names_repositories(self) -> Self:
+        # In other settings a star goes over the slash; here a rule of "*" would be on and mean nothing.
+        if wrong := [one for one in self.repositories if "/" not in one and "**" not in one]:
+            raise ValueError(f"{wrong[0]!r} matches no repository: write owner/name, such as acme/*")
+        return self
 
 
 class GateSettings(Section):

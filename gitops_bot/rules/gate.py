@@ -20,7 +20,7 @@ from gitops_bot.rules.chat_marks import has_chat_marks
 from gitops_bot.rules.cleaning import has_hidden_characters
 from gitops_bot.rules.decisions import changes_wanted_by, hold_on
 from gitops_bot.rules.gate_changes import about_changes, own_changes
-from gitops_bot.rules.gate_patterns import is_open, name_matches, path_matches
+from gitops_bot.rules.gate_patterns import glob_matches, is_open, name_matches, path_matches
 from gitops_bot.rules.trust import TrustPolicy, reason_to_hold
 
 # How often the model is asked for one report before its silence is taken for an answer.
@@ -318,7 +318,10 @@ def _about_rule(rule: GateRule, facts: GateFacts, *, cleared_before: bool) -> It
         ),
     )
     yield from (f"It lacks the label {label}." for label in rule.labels if label.lower() not in labels)
-    yield from (f"It has the label {label}." for label in rule.forbidden_labels if label.lower() in labels)
+    for label in sorted(labels):
+        # Read widely, unlike everything else: who forbids a label with a star means all such labels.
+        if any(label == one.lower() or glob_matches(label, one.lower(), "") for one in rule.forbidden_labels):
+            yield f"It has the label {label}."
 
 
 def _about_findings(report: Report, rule: GateRule) -> Iterable[str]:

@@ -32,14 +32,19 @@ _FORBIDDEN_GROUPS = re.compile(
     r"rbac\.authorization\.k8s\.io|authorization\.k8s\.io|authentication\.k8s\.io|certificates\.k8s\.io"
     r"|admissionregistration\.k8s\.io|apiextensions\.k8s\.io|apiregistration\.k8s\.io"
     r"|(.+\.)?toolkit\.fluxcd\.io|(.+\.)?kyverno\.io|(.+\.)?gatekeeper\.sh|(.+\.)?kubewarden\.io"
-    r"|(.+\.)?authorization\.openshift\.io|(.+\.)?external-secrets\.io|bitnami\.com"
+    r"|(.+\.)?authorization\.openshift\.io|(.+\.)?external-secrets\.io|bitnami\.com|(.+\.)?cert-manager\.io"
 )
 # By name too: a group may be missing, or be another product's for the same thing.
 _FORBIDDEN_KINDS = re.compile(
-    r".*Secrets?|.*SecretStore|Namespace|ServiceAccount|(Cluster)?Role(Binding)?|CustomResourceDefinition|APIService"
-    r"|.*Webhook(Configuration)?|.*AdmissionPolicy(Binding)?|(Cluster)?Policy|PolicyException|CertificateSigningRequest"
+    r".*Secrets?|.*SecretStore|SecretProviderClass|Namespace|ServiceAccount|(Cluster)?Role(Binding)?"
+    r"|CustomResourceDefinition|APIService|CertificateSigningRequest"
+    # Who may talk to whom is a policy, too.
+    r"|.*Webhook(Configuration)?|.*Policy(Binding|Exception)?|PeerAuthentication|RequestAuthentication"
+    # Manifests within an object: of Argo CD, k3s, Cluster API, Open Cluster Management, Crossplane, kro.
+    r"|Application(Set)?|AppProject|HelmChartConfig|ClusterResourceSet|ManifestWork|Object|Composition"
+    r"|ResourceGraphDefinition"
     r"|Kustomization|HelmRelease|HelmChart|.*Repository|Bucket|ExternalArtifact|Alert|Provider|Receiver"
-    r"|ImagePolicy|ImageUpdateAutomation|ArtifactGenerator|FluxInstance|ResourceSet.*|SecurityContextConstraints"
+    r"|ImageUpdateAutomation|ArtifactGenerator|FluxInstance|ResourceSet.*|SecurityContextConstraints"
 )
 # Annotations and labels that tell Flux to do something else with an object.
 _ORDERS = re.compile(r"toolkit\.fluxcd\.io/(force|prune|reconcile|ssa|substitute|diff)")
@@ -57,6 +62,8 @@ _OPERATIONS = {
     Operation.RECREATE: "is recreated",
     Operation.SKIP: "is left alone by Flux, so nobody compared it",
 }
+# What a pull request changes in git, and the merge does not change in the cluster: no model is shown that.
+_SETTLED = {Origin.ADOPTED, Origin.WITHDRAWN}
 # What stands in the place of what may be secret.
 _HIDDEN = re.compile(r"«(secret:|hidden)")
 
@@ -103,13 +110,19 @@ def _never(change: ResourceChange) -> Iterator[str]:
         yield f"{reference} changes, and {what}."
     if change.origin is Origin.UNDONE or any(one.origin is Origin.UNDONE for one in change.fields):
         yield f"{reference} was changed in the cluster, which would be undone."
+    if _SETTLED & {change.origin, *(one.origin for one in change.fields)}:
+        yield f"{reference} changes in git only: the cluster has it so already, or was never told of what goes."
     if change.operation is Operation.CHANGE and not change.fields:
         yield f"What changes in {reference} is not known."
     if change.operation is Operation.CREATE and has_effect(change) and not change.body:
         yield f"What {reference} will be is not known."
     for note in change.notes:
         yield f"{reference}: {note}."
-    texts = list(_texts(change))
+    yield from _about_its_texts(change)
+
+
+def _about_its_texts(change: ResourceChange) -> Iterator[str]:
+    reference, texts = change.object, list(_texts(change))
     if any(map(has_hidden_characters, texts)):
         yield f"{reference} has characters that nobody sees."
     if any(_HIDDEN.search(text) for text in texts):
