@@ -255,3 +255,22 @@ async def test_answers_are_kept_for_each_report_and_way_of_asking(store: Store) 
     await store.replies.forget_before(NOW + timedelta(days=1))
     assert await store.replies.of(PULL, "d1", Asking.GATE) is None
     assert await store.replies.of(PULL, "d2", Asking.GATE) is not None
+
+
+async def test_whatever_a_model_says_and_a_provider_counts_can_be_kept(store: Store) -> None:
+    evil = "\x00\x1b[2J\u202e\U000e0041'; drop table opinions; --{{}}\\u0000\n" + "x" * 20_000
+    finding = OpinionFinding(evil, evil, Severity.INFO, evil, evil)
+    most = Usage(1, 2**31 - 1, 2**31 - 1, 1e300)
+    opinion = Opinion(
+        PULL, "evil", NOW, ReviewAnswer(evil, Judgement.APPROVE, (finding,) * 20), problem=evil, usage=most
+    )
+    await store.opinions.save(opinion)
+    assert await store.opinions.of(PULL, "evil") == opinion
+    verdict = GateVerdict(PULL, "evil", "c" * 40, "images", NOW, cleared=False, reasons=(evil,), said=(evil,))
+    await store.gates.save(verdict)
+    assert await store.gates.of(PULL, "evil") == (verdict,)
+    for _ in range(3):
+        number = await reserve(store)
+        assert isinstance(number, int)
+        await store.spend.settle(number, most)
+    assert (await store.spend.used(NOW)).prompt_tokens == 3 * most.prompt_tokens
