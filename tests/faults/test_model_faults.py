@@ -21,8 +21,6 @@ from gitops_bot.models.gates import GateVerdict
 from gitops_bot.models.opinions import Opinion
 from gitops_bot.sandbox.llm import Answer
 
-pytestmark = pytest.mark.xdist_group("model faults")
-
 FINE = review(judgement="approve", summary="An image.")
 FUTURE = datetime.now(UTC) + timedelta(days=2)
 # For both ways of asking: what the provider does, and what people read of it.

@@ -29,8 +29,6 @@ from gitops_bot.rules.cleaning import has_hidden_characters
 from gitops_bot.sandbox.llm import Answer, LanguageModelStandIn
 from gitops_bot.views.prompt import prompt_of
 
-pytestmark = pytest.mark.xdist_group("planted at the gate")
-
 # Where a text is in nobody's way: what stands there decides nothing, so the rest of the report does.
 HARMLESS = {"title", "description", "branch"}
 

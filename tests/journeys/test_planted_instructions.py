@@ -38,8 +38,6 @@ from gitops_bot.rules.decisions import Action
 from gitops_bot.sandbox.llm import Answer, LanguageModelStandIn
 from gitops_bot.views.prompt import prompt_of
 
-pytestmark = pytest.mark.xdist_group("planted instructions")
-
 # What the settings' answer may have of summary and of each message.
 _LONGEST = 20_000
 # What people think of the opinion decides nothing.

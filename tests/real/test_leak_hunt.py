@@ -32,7 +32,7 @@ from gitops_bot.sandbox.kubernetes_api import ApiRefused, KubernetesApi
 from gitops_bot.sandbox.llm import Answer, LanguageModelStandIn
 from gitops_bot.sandbox.observer import Observer, SeenMessage
 
-pytestmark = [pytest.mark.xdist_group("leak hunt"), pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 OWNER = "kustomize-controller"
 # Of the Secret that the sample's Kustomizations read: key, and the shape of its value.
