@@ -6,6 +6,7 @@ from dataclasses import replace
 from gitops_bot import telemetry
 from gitops_bot.errors import GitHubRefused, GitHubRejected
 from gitops_bot.journeys.approve_commit import Word, give_word, take_back_begun
+from gitops_bot.journeys.gate_due import gate_will_show
 from gitops_bot.journeys.keys import gate_marker
 from gitops_bot.journeys.ports import Doors
 from gitops_bot.journeys.report_statuses import write_status
@@ -15,6 +16,7 @@ from gitops_bot.models.pull_requests import PullRequest
 from gitops_bot.models.records import Decision, Effect, StoredReport
 from gitops_bot.models.statuses import CommitStatus, StatusState
 from gitops_bot.rules.decisions import Action
+from gitops_bot.rules.gate import DONE
 from gitops_bot.views import gates as views
 
 log = telemetry.logger(__name__)
@@ -32,7 +34,8 @@ async def carry_out_gate(
         await doors.store.gates.save(verdict)
     cleared = [verdict for verdict in verdicts if verdict.cleared and not verdict.dry_run]
     remote, problem = await _status(doors, stored, rules, verdicts, order)
-    outcomes = {one.rule: problem for one in cleared if one.effect is GateEffect.STATUS}
+    done = DONE[GateEffect.STATUS]
+    outcomes = {one.rule: problem or done for one in cleared if one.effect is GateEffect.STATUS}
     approving = next((one for one in cleared if one.effect is GateEffect.APPROVAL), None)
     if approving is None:
         await _without_approval(doors, stored)
@@ -44,11 +47,25 @@ async def carry_out_gate(
     return remote
 
 
-async def switch_off_gate(doors: Doors, pull: PullRequest, order: Effect) -> None:
-    """Take the green status back: the gate is switched off. Approvals of its are taken back by the ticks."""
+async def take_green_back(doors: Doors, pull: PullRequest, order: Effect, words: str) -> None:
+    """Make the status pending that GitHub shows for the gate, wherever it is."""
     if commit := order.remote.get("status"):
-        status = CommitStatus(_context(doors), StatusState.PENDING, views.SWITCHED_OFF)
-        await write_status(doors, pull.repository, commit, status)
+        await write_status(doors, pull.repository, commit, CommitStatus(_context(doors), StatusState.PENDING, words))
+
+
+async def begin_status_anew(doors: Doors, pull: PullRequest) -> None:
+    """Take the green back from a commit that comes to a pull request: it was for another one, or another branch.
+
+    GitHub has one status for a commit, whichever pull requests it is the head of.
+    """
+    context = _context(doors)
+    if await doors.store.effect("status", f"{context}|{pull.repository.key}@{pull.head_sha}") is None:
+        return
+    status = CommitStatus(context, StatusState.PENDING, views.NOT_LOOKED_AT)
+    try:
+        await write_status(doors, pull.repository, pull.head_sha, status)
+    except (GitHubRefused, GitHubRejected) as error:
+        log.warning("may not write the status of the gate", pull_request=pull.key, reason=str(error))
 
 
 def _context(doors: Doors) -> str:
@@ -65,12 +82,25 @@ async def _status(
     if not live and not order.remote.get("status"):
         return {}, ""
     state, words = views.gate_status([verdict for verdict in verdicts if verdict.rule in live])
+    remote = {"status": pull.head_sha} if live else {}
     try:
+        if order.remote.get("status", pull.head_sha) != pull.head_sha:
+            await take_green_back(doors, pull, order, views.MOVED)
+        # A crash after the write must find what to take back.
+        await gate_will_show(doors, order, remote or order.remote)
         await write_status(doors, pull.repository, pull.head_sha, CommitStatus(_context(doors), state, words))
+        if state is StatusState.SUCCESS and await _has_moved(doors, pull):
+            await begin_status_anew(doors, pull)
+            return remote, "it changed at the same moment"
     except (GitHubRefused, GitHubRejected) as error:
         log.warning("may not write the status of the gate", pull_request=pull.key, reason=str(error))
         return dict(order.remote), f"the status could not be written: {error}"
-    return ({"status": pull.head_sha} if live else {}), ""
+    return remote, ""
+
+
+async def _has_moved(doors: Doors, pull: PullRequest) -> bool:
+    now = await doors.github.pull_request(pull.repository, pull.number)
+    return (now.head_sha, now.base_ref, now.state) != (pull.head_sha, pull.base_ref, "open")
 
 
 async def _approval(doors: Doors, stored: StoredReport, verdict: GateVerdict) -> str:
@@ -80,7 +110,7 @@ async def _approval(doors: Doors, stored: StoredReport, verdict: GateVerdict) ->
     if standing is not None and standing.digest == stored.report.digest:
         # Given before, perhaps a moment before a crash.
         await _write_down(doors, stored, verdict, "done", standing.remote["review"], "")
-        return "approved"
+        return DONE[GateEffect.APPROVAL]
     made = await doors.store.decisions(pull.key)
     if any(one.action == Action.APPROVE and one.outcome == "done" and one.commit == pull.head_sha for one in made):
         return "a person has approved it"
@@ -95,7 +125,7 @@ async def _approval(doors: Doors, stored: StoredReport, verdict: GateVerdict) ->
     standing = await standing_approval(doors, word.target)
     review = standing.remote["review"] if standing is not None else review or f"none of {stored.report.digest}"
     await _write_down(doors, stored, verdict, outcome, review, words)
-    return "approved" if outcome == "done" else words
+    return DONE[GateEffect.APPROVAL] if outcome == "done" else words
 
 
 async def _without_approval(doors: Doors, stored: StoredReport) -> None:

@@ -12,17 +12,26 @@ from functools import partial
 from gitops_bot import telemetry
 from gitops_bot.errors import GitopsBotError, ModelError
 from gitops_bot.journeys.ask_model import ModelPurse, prompt_for
-from gitops_bot.journeys.carry_out_gate import carry_out_gate, switch_off_gate
-from gitops_bot.journeys.gate_due import gate_has_looked, gate_is_over, gate_order, gate_orders, gate_rules
+from gitops_bot.journeys.carry_out_gate import begin_status_anew, carry_out_gate, take_green_back
+from gitops_bot.journeys.gate_due import (
+    gate_has_looked,
+    gate_is_over,
+    gate_order,
+    gate_orders,
+    gate_rules,
+    let_gate_look_again,
+)
 from gitops_bot.journeys.gate_facts import gate_facts, strange_files_of
 from gitops_bot.journeys.ports import Advice, Doors
 from gitops_bot.journeys.publish_report import publish_report
 from gitops_bot.journeys.tell_pull_request import has_message, tell_newest_report
 from gitops_bot.models.gates import GateRule, GateVerdict
 from gitops_bot.models.opinions import Asking, Prompt
+from gitops_bot.models.pull_requests import PullRequest
 from gitops_bot.models.records import Effect, EffectState, StoredReport
 from gitops_bot.rules import gate
 from gitops_bot.rules.opinions import has_something_to_review
+from gitops_bot.views import gates as views
 
 log = telemetry.logger(__name__)
 
@@ -49,6 +58,19 @@ async def clear_what_is_due(doors: Doors) -> None:
             queue.put(work_key, partial(clear_by_gate, doors, key))
 
 
+async def gate_hears_of(doors: Doors, pull: PullRequest, before: PullRequest | None) -> None:
+    """A pull request is there, and was so ``before``: what the gate came to may not hold on. Never fails over GitHub.
+
+    The next report says more, but people and machines merge before it is made.
+    """
+    if not gate_rules(doors, pull.repository):
+        return
+    if before is None or (before.head_sha, before.base_ref) != (pull.head_sha, pull.base_ref):
+        await begin_status_anew(doors, pull)
+    if before is not None and gate.what_people_say(before) != gate.what_people_say(pull):
+        await let_gate_look_again(doors, pull)
+
+
 async def clear_by_gate(doors: Doors, key: str) -> None:
     """Look at the newest report of a pull request, and do what follows. What fails is tried again at a later tick."""
     subject = f"gate of {key}"
@@ -67,11 +89,15 @@ async def _look(doors: Doors, key: str) -> None:
     if order is None:
         return
     if record is None or record.pull_request.state != "open":
+        if record is not None and not record.pull_request.merged:
+            # Whoever opens it again, or another one of the same commit, begins anew.
+            await take_green_back(doors, record.pull_request, order, views.CLOSED)
         await gate_is_over(doors, order)
         return
     rules = gate_rules(doors, record.pull_request.repository)
     if not rules or doors.advice is None:
-        await switch_off_gate(doors, record.pull_request, order)
+        # Approvals of its are taken back by the ticks.
+        await take_green_back(doors, record.pull_request, order, views.SWITCHED_OFF)
         await gate_is_over(doors, order)
         return
     stored = await doors.store.report(record.report_id)
@@ -122,8 +148,8 @@ async def _asked(doors: Doors, advice: Advice, case: _Case) -> _Case:
             verdict = gate.refused(report, rule, facts.at, gate.about_prompt(prompt))
         else:
             verdict = await _answer(doors, advice, case.stored, rule, prompt, known.tries + 1 if known else 1)
-        await doors.store.gates.save(verdict)
-        kept[rule.name] = verdict
+        kept[rule.name] = gate.not_judged_yet(verdict)
+        await doors.store.gates.save(kept[rule.name])
     return replace(case, kept=kept)
 
 
@@ -167,9 +193,7 @@ async def _verdicts(doors: Doors, case: _Case) -> list[GateVerdict]:
         else:
             facts = read
         for rule in hopeful:
-            known = case.kept.get(rule.name)
-            # A score alone is no verdict yet.
-            before = known is not None and known.cleared and known.cleared_at is not None
+            before = gate.is_done(case.kept.get(rule.name), rule)
             found[rule.name] = gate.objections_of_facts(report, rule, facts, cleared_before=before)
     now = doors.clock()
     return [gate.verdict(report, rule, now, found[rule.name], case.kept.get(rule.name)) for rule in case.rules]

@@ -32,6 +32,12 @@ async def let_gate_look(doors: Doors, pull: PullRequest) -> None:
         await doors.store.save_effect(order, doors.clock())
 
 
+async def let_gate_look_again(doors: Doors, pull: PullRequest) -> None:
+    """The same for one that it has looked at before, and that has changed: what it came to may not hold on."""
+    if await gate_order(doors, pull.key) is not None:
+        await let_gate_look(doors, pull)
+
+
 async def shown_gate(doors: Doors, report: Report) -> tuple[GateVerdict, ...]:
     """Give the verdicts on a report that people should see: of rules for such an author, on trial only where wanted."""
     pull = report.pull_request
@@ -64,6 +70,15 @@ async def gate_has_looked(doors: Doors, order: Effect, remote: Mapping[str, str]
         state = EffectState.DONE if known is None or known.digest == order.digest else EffectState.BEGUN
         digest = known.digest if known is not None else order.digest
         await doors.store.save_effect(replace(order, digest=digest, state=state, remote=told), doors.clock())
+
+
+async def gate_will_show(doors: Doors, order: Effect, remote: Mapping[str, str]) -> None:
+    """Write down what GitHub is about to show: what a crash leaves there has to be found."""
+    pull_request = order.remote["pull_request"]
+    async with doors.one_at_a_time.alone(f"gate of {pull_request}"):
+        known = await doors.store.effect(_KIND, order.target) or order
+        told = {"pull_request": pull_request, **remote}
+        await doors.store.save_effect(replace(known, remote=told), doors.clock())
 
 
 async def gate_is_over(doors: Doors, order: Effect) -> None:

@@ -9,6 +9,7 @@ from functools import partial
 from gitops_bot import telemetry
 from gitops_bot.errors import GitHubError, GitHubRateLimited, GitHubRefused, GitopsBotError, StoreError
 from gitops_bot.journeys.change_record import change_record
+from gitops_bot.journeys.clear_by_gate import gate_hears_of
 from gitops_bot.journeys.follow_merge import begin_following
 from gitops_bot.journeys.keys import message_key, work_key
 from gitops_bot.journeys.ports import Doors
@@ -182,6 +183,8 @@ async def _take_up(doors: Doors, pull: PullRequest, tip: str, record: PullReques
     """Enqueue a pull request when its newest state has not been reported, or its report has aged."""
     now = doors.clock()
     wanted = work_key(doors, pull, tip)
+    # Before it is written down: a crash in between lets the next tick tell it.
+    await gate_hears_of(doors, pull, record.pull_request if record is not None else None)
     if record is None:
         record = PullRequestRecord(pull, tip, Progress.WAITING)
         await doors.store.save_pull_request(record, now)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from gitops_bot.models.gates import GateRule, GateVerdict
+from gitops_bot.models.gates import GateEffect, GateRule, GateVerdict
 from gitops_bot.models.opinions import Judgement, Opinion, Prompt, Said, Score, Usage
 from gitops_bot.models.pull_requests import CommitPeople, Permission, PullRequest, Repository
 from gitops_bot.models.records import Decision
@@ -27,6 +27,8 @@ from gitops_bot.rules.trust import TrustPolicy, reason_to_hold
 MOST_TRIES = 3
 # How the reason ends that somebody wants changes, which only GitHub remembers.
 CHANGES_WANTED_ON_GITHUB = "asked for changes on GitHub."
+# Outcome of an effect that was brought about.
+DONE = {GateEffect.STATUS: "a green status", GateEffect.APPROVAL: "approved"}
 # Names of reasons that a person still reads; the rest is counted.
 _NAMED = 10
 
@@ -49,6 +51,11 @@ class GatePolicy:
 def is_meant_for(rule: GateRule, pull: PullRequest) -> bool:
     """Whether a rule is about pull requests of this author at all: of all others people hear nothing."""
     return name_matches(str(pull.repository), rule.repositories) and name_matches(pull.author, rule.authors)
+
+
+def what_people_say(pull: PullRequest) -> tuple[object, ...]:
+    """Give what of a pull request a verdict rests on beside its commits: when it changes, the gate looks again."""
+    return pull.head_sha, pull.base_ref, pull.draft, frozenset(pull.labels), pull.title, pull.body, pull.head_ref
 
 
 @dataclass(frozen=True)
@@ -166,6 +173,22 @@ def usable_score(answer: object) -> float | None:
 def is_answered(kept: GateVerdict) -> bool:
     """Whether the model need not be asked again: it gave a score, or was silent often enough."""
     return kept.score is not None or kept.tries >= MOST_TRIES
+
+
+def not_judged_yet(given: GateVerdict) -> GateVerdict:
+    """Give what is kept of an answer before the facts are asked for once more: nobody is cleared by a score alone."""
+    if not given.cleared:
+        return given
+    return replace(given, cleared=False, reasons=("What is so at this moment has to be asked for once more.",))
+
+
+def is_done(kept: GateVerdict | None, rule: GateRule) -> bool:
+    """Whether a rule, as it is now, has cleared this report already, and what follows from that was done."""
+    if kept is None or not kept.cleared or kept.cleared_at is None:
+        return False
+    if (kept.dry_run, kept.effect) != (rule.dry_run, rule.effect):
+        return False
+    return rule.dry_run or rule.effect is GateEffect.BADGE or kept.outcome in DONE.values()
 
 
 def verdict(

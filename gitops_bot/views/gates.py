@@ -18,6 +18,9 @@ from gitops_bot.views.text import code_span, fence, shorten_line
 from gitops_bot.views.words import as_of, plural
 
 SWITCHED_OFF = "The gate is switched off"
+CLOSED = "It was closed"
+MOVED = "The pull request has another commit now"
+NOT_LOOKED_AT = "Waits for its report"
 # Of the reasons, what a message has room for; the store has all of them.
 _REASONS = 3
 _REASON = 200
