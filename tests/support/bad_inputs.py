@@ -244,7 +244,7 @@ KUSTOMIZE = (
             "apps/s.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: default}\nstringData: {p: from-a-secret}\n"
         },
     ),
-    _tested("kustomize", "thousands of resources", "tests/real/test_wide_pull_request.py"),
+    _tested("kustomize", "hundreds of resources", "tests/real/test_wide_pull_request.py"),
     BadInput(
         "kustomize",
         "three names of a kustomization at once",

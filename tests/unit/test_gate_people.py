@@ -8,7 +8,7 @@ from gitops_bot.github.answers import commit_people, wants_changes
 from gitops_bot.models.pull_requests import CommitPeople
 
 
-def commit(author: str | None, committer: str | None = "web-flow", verified: object = True) -> dict[str, Any]:
+def commit(author: str | None, committer: str | None = "web-flow", *, verified: object = True) -> dict[str, Any]:
     return {
         "author": {"login": author} if author else None,
         "committer": {"login": committer} if committer else None,
