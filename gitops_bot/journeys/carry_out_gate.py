@@ -53,6 +53,12 @@ async def take_green_back(doors: Doors, pull: PullRequest, order: Effect, words:
         await write_status(doors, pull.repository, commit, CommitStatus(_context(doors), StatusState.PENDING, words))
 
 
+async def take_back_if_outdated(doors: Doors, stored: StoredReport, order: Effect) -> None:
+    """Take the green of another report back before anything else: a model may keep us waiting, and so may GitHub."""
+    if order.remote.get("digest", stored.report.digest) != stored.report.digest:
+        await take_green_back(doors, stored.report.pull_request, order, views.NOT_JUDGED)
+
+
 async def begin_status_anew(doors: Doors, pull: PullRequest) -> None:
     """Take the green back from a commit that comes to a pull request: it was for another one, or another branch.
 
@@ -82,7 +88,7 @@ async def _status(
     if not live and not order.remote.get("status"):
         return {}, ""
     state, words = views.gate_status([verdict for verdict in verdicts if verdict.rule in live])
-    remote = {"status": pull.head_sha} if live else {}
+    remote = {"status": pull.head_sha, "digest": stored.report.digest} if live else {}
     try:
         if order.remote.get("status", pull.head_sha) != pull.head_sha:
             await take_green_back(doors, pull, order, views.MOVED)

@@ -12,7 +12,12 @@ from functools import partial
 from gitops_bot import telemetry
 from gitops_bot.errors import GitopsBotError, ModelError
 from gitops_bot.journeys.ask_model import ModelPurse, prompt_for
-from gitops_bot.journeys.carry_out_gate import begin_status_anew, carry_out_gate, take_green_back
+from gitops_bot.journeys.carry_out_gate import (
+    begin_status_anew,
+    carry_out_gate,
+    take_back_if_outdated,
+    take_green_back,
+)
 from gitops_bot.journeys.gate_due import (
     gate_has_looked,
     gate_is_over,
@@ -101,7 +106,10 @@ async def _look(doors: Doors, key: str) -> None:
         await gate_is_over(doors, order)
         return
     stored = await doors.store.report(record.report_id)
-    if stored is None or await _waits_for_review(doors, doors.advice, stored):
+    if stored is None:
+        return
+    await take_back_if_outdated(doors, stored, order)
+    if await _waits_for_review(doors, doors.advice, stored):
         return
     kept = {one.rule: one for one in await doors.store.gates.of(key, stored.report.digest)}
     case = _Case(stored, rules, {name: one for name, one in kept.items() if one.commit == _head(stored)})

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from gitops_bot import telemetry
 from gitops_bot.config import LanguageModelSettings, NetworkSettings
-from gitops_bot.errors import ModelError, ModelUnavailable
+from gitops_bot.errors import ModelError, ModelUnavailable, SettingsError
 from gitops_bot.llm.answers import BrokenAnswer, read_answer
 from gitops_bot.llm.endpoint import Endpoint, Formats, Message
 from gitops_bot.llm.instructions import instructions
@@ -98,7 +98,10 @@ class LanguageModelDoor:
 
     async def _answer(self, endpoint: Endpoint, prompt: Prompt, purse: Purse, until: float) -> tuple[Answer, bool]:
         """Give an answer, and whether it is the second one."""
-        system = self.instructions(prompt.asking, prompt.repository)
+        try:
+            system = self.instructions(prompt.asking, prompt.repository)
+        except SettingsError as error:
+            raise ModelError(str(error)) from error
         said: Sequence[Message] = ({"role": "user", "content": prompt.text},)
         reply = await endpoint.complete(prompt.asking, system, said, purse, until)
         try:

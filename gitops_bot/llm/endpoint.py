@@ -18,7 +18,7 @@ from pydantic import ValidationError
 import gitops_bot
 from gitops_bot import telemetry
 from gitops_bot.config import LanguageModelEndpointSettings, LanguageModelSettings, NetworkSettings
-from gitops_bot.errors import ModelError, ModelUnavailable
+from gitops_bot.errors import ModelError, ModelUnavailable, SettingsError
 from gitops_bot.llm.formats import Format, instruction, response_format, speaks_of_format
 from gitops_bot.llm.presets import preset_of
 from gitops_bot.models.opinions import Asking, Purse, Usage
@@ -209,8 +209,12 @@ class Endpoint:
         messages = [{"role": "system", "content": f"{system}\n\n{instruction(form, asking)}"}, *conversation]
         size = sum(len(message["content"].encode()) for message in messages)
         expected = self._priced(size // _TOKEN + 1, self._common.answer_tokens)
-        self._key = self._settings.read_api_key(needed=self._preset.needs_key)
-        self._secret_headers = self._settings.read_secret_headers()
+        try:
+            self._key = self._settings.read_api_key(needed=self._preset.needs_key)
+            self._secret_headers = self._settings.read_secret_headers()
+        except SettingsError as error:
+            # A file that goes while we run: people read why there is no answer, and the next endpoint is asked.
+            raise ModelUnavailable(f"{self.name} was not asked: {error}") from error
         number = await purse.reserve(self.model, expected)
         # What is not known to be free is taken to be as dear as it can be. A kill leaves it reserved.
         used = expected

@@ -20,6 +20,7 @@ from gitops_bot.views.words import as_of, plural
 SWITCHED_OFF = "The gate is switched off"
 CLOSED = "It was closed"
 MOVED = "The pull request has another commit now"
+NOT_JUDGED = "The report says something else now: it is being judged"
 NOT_LOOKED_AT = "Waits for its report"
 # Of the reasons, what a message has room for; the store has all of them.
 _REASONS = 3

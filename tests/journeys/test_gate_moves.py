@@ -1,4 +1,4 @@
-"""What the gate came to does not outlive what it rested on: commits, branches, texts, settings; nor does a kill help."""
+"""What the gate came to does not outlive what it rested on: commits, branches, texts, settings; a kill is no help."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -175,3 +175,33 @@ async def test_a_rule_that_is_let_loose_begins_anew(tmp_path: Path) -> None:
         await gate.told()
         assert [state for state, _ in await gate.reviews()] == ["APPROVED"]
         assert gate.asked_for_score() == 1
+
+
+async def test_a_green_status_of_another_report_waits_for_nobody(tmp_path: Path) -> None:
+    """What merging would do has changed, and neither GitHub nor a model says anything for now."""
+    async with scene(tmp_path, STATUS) as gate:
+        await gate.told()
+        assert (await gate.status() or ("",))[0] == "success"
+
+        async def fails(*_: Any) -> Any:
+            raise GitHubUnavailable("GitHub does not answer.")
+
+        gate.world.doors.github.commit_people = fails  # type: ignore[method-assign] # a fault that lasts
+        await gate.told(digest="d2")
+        assert await gate.status() == ("pending", "The report says something else now: it is being judged")
+
+
+async def test_a_key_that_is_gone_is_told_and_clears_nothing(tmp_path: Path) -> None:
+    async with scene(tmp_path, STATUS) as gate:
+        (tmp_path / "llm-key").unlink()
+        await gate.told()
+        shown = await gate.it.shown()
+        assert "was not asked: " in shown
+        assert "llm-key" in shown
+        verdict = await gate.verdict()
+        assert (verdict.cleared, verdict.score) == (False, None)
+        assert (await gate.status() or ("",))[0] == "pending"
+        # It comes back, and the report says something else.
+        (tmp_path / "llm-key").write_text("our-gateway-0001", encoding="utf-8")
+        await gate.told(digest="d2")
+        assert (await gate.status() or ("",))[0] == "success"
