@@ -24,6 +24,7 @@ from gitops_bot.journeys.gate_due import (
     gate_order,
     gate_orders,
     gate_rules,
+    is_to_look,
     let_gate_look_again,
 )
 from gitops_bot.journeys.gate_facts import gate_facts, strange_files_of
@@ -33,7 +34,7 @@ from gitops_bot.journeys.tell_pull_request import has_message, tell_newest_repor
 from gitops_bot.models.gates import GateRule, GateVerdict
 from gitops_bot.models.opinions import Asking, Prompt
 from gitops_bot.models.pull_requests import PullRequest
-from gitops_bot.models.records import Effect, EffectState, StoredReport
+from gitops_bot.models.records import Effect, StoredReport
 from gitops_bot.rules import gate
 from gitops_bot.rules.opinions import has_something_to_review
 from gitops_bot.views import gates as views
@@ -55,8 +56,7 @@ async def clear_what_is_due(doors: Doors) -> None:
     for order in await gate_orders(doors):
         key = order.remote["pull_request"]
         record = await doors.store.pull_request(key)
-        gone = record is None or not gate_rules(doors, record.pull_request.repository)
-        if order.state is EffectState.DONE and not gone and record is not None and record.pull_request.state == "open":
+        if not is_to_look(doors, order, record.pull_request if record is not None else None):
             continue
         queue, work_key = doors.advice.queue if doors.advice is not None else doors.queue, f"gate of {key}"
         if work_key not in queue.busy_keys and not doors.patience.pauses(work_key, doors.clock()):
@@ -181,7 +181,7 @@ async def _decided(doors: Doors, case: _Case, order: Effect) -> None:
     async with doors.one_at_a_time.alone(f"act on {pull.key}"):
         verdicts = await _verdicts(doors, case)
         remote = await carry_out_gate(doors, case.stored, case.rules, verdicts, order)
-    await gate_has_looked(doors, order, remote)
+    await gate_has_looked(doors, order, pull.repository, remote)
     for verdict in verdicts:
         telemetry.gate_looks.labels(verdict.rule, "cleared" if verdict.cleared else "refused").inc()
         told = {"rule": verdict.rule, "cleared": verdict.cleared, "dry_run": verdict.dry_run, "score": verdict.score}

@@ -1,5 +1,6 @@
 """Which pull requests the gate has to look at (again). A row says so before anything happens, and outlives a crash."""
 
+import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,6 +20,19 @@ _KIND = "gate"
 def gate_rules(doors: Doors, repository: Repository) -> tuple[GateRule, ...]:
     """Give the rules for a repository; none where no model may be asked."""
     return doors.advice.gate.of(repository) if doors.advice is not None else ()
+
+
+def is_to_look(doors: Doors, order: Effect, pull: PullRequest | None) -> bool:
+    """Whether the gate has to look: it was told to, or what it came to rests on what is not so any more."""
+    if order.state is not EffectState.DONE or pull is None or pull.state != "open":
+        return True
+    return order.remote.get("rules") != _digest(doors, pull.repository)
+
+
+def _digest(doors: Doors, repository: Repository) -> str:
+    """Of everything in the settings that a verdict rests on."""
+    may_be_sent = doors.advice is not None and doors.advice.policy.allows(repository)
+    return hashlib.sha256(repr((gate_rules(doors, repository), may_be_sent)).encode()).hexdigest()
 
 
 async def let_gate_look(doors: Doors, pull: PullRequest) -> None:
@@ -61,12 +75,12 @@ async def gate_order(doors: Doors, pull_request: str) -> Effect | None:
     return await doors.store.effect(_KIND, _target(doors, pull_request))
 
 
-async def gate_has_looked(doors: Doors, order: Effect, remote: Mapping[str, str]) -> None:
+async def gate_has_looked(doors: Doors, order: Effect, repository: Repository, remote: Mapping[str, str]) -> None:
     """Write down that it has, and what GitHub shows since, unless it was told to look once more meanwhile."""
     pull_request = order.remote["pull_request"]
     async with doors.one_at_a_time.alone(f"gate of {pull_request}"):
         known = await doors.store.effect(_KIND, order.target)
-        told = {"pull_request": pull_request, **remote}
+        told = {**remote, "pull_request": pull_request, "rules": _digest(doors, repository)}
         state = EffectState.DONE if known is None or known.digest == order.digest else EffectState.BEGUN
         digest = known.digest if known is not None else order.digest
         await doors.store.save_effect(replace(order, digest=digest, state=state, remote=told), doors.clock())

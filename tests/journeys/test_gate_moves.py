@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gate_scene import APPROVAL, STATUS, GateScene, scene
+from gate_scene import APPROVAL, RULE, STATUS, GateScene, scene
 from github_world import REPOSITORY
 
 from gitops_bot.errors import GitHubUnavailable
@@ -205,3 +205,27 @@ async def test_a_key_that_is_gone_is_told_and_clears_nothing(tmp_path: Path) -> 
         (tmp_path / "llm-key").write_text("our-gateway-0001", encoding="utf-8")
         await gate.told(digest="d2")
         assert (await gate.status() or ("",))[0] == "success"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("effect: status", "effect: badge"),
+        ("*.yaml", "apps/*.yaml"),
+        ("enabled: true", "enabled: false"),
+        ("'acme/*'", "acme/other"),
+    ],
+)
+async def test_other_rules_are_asked_at_the_next_start(tmp_path: Path, before: str, after: str) -> None:
+    """Also where another rule for the repository stays."""
+    second = RULE.replace("images", "others").replace("'*.yaml'", "'others/*'")
+    async with scene(tmp_path, f"{STATUS}}}, {{{second}, {STATUS}") as gate:
+        await gate.told()
+        assert (await gate.status() or ("",))[0] == "success"
+        settings = gate.world.settings.read_text(encoding="utf-8")
+        assert before in settings
+        gate.world.settings.write_text(settings.replace(before, after, 1), encoding="utf-8")
+        await gate.world.restart()
+        await gate.looked()
+        await gate.quiet()
+        assert (await gate.status() or ("",))[0] == "pending"
