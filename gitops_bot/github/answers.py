@@ -266,7 +266,8 @@ def commit_people(commits: list[Json], most: int) -> CommitPeople:
     logins = frozenset(login.lower() for login in found if isinstance(login, str))
     unknown = not all(isinstance(login, str) for login in found)
     verified = all(_find(commit, "commit.verification.verified") is True for commit in commits)
-    return CommitPeople(logins, complete=len(commits) < most, unknown=unknown, verified=verified)
+    shas = frozenset(str(_find(commit, "sha")) for commit in commits)
+    return CommitPeople(logins, complete=len(commits) < most, unknown=unknown, verified=verified, commits=shas)
 
 
 def wants_changes(reviews: list[Json]) -> tuple[str, ...]:

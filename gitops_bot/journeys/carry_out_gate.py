@@ -55,8 +55,14 @@ async def take_green_back(doors: Doors, pull: PullRequest, order: Effect, words:
 
 async def take_back_if_outdated(doors: Doors, stored: StoredReport, order: Effect) -> None:
     """Take the green of another report back before anything else: a model may keep us waiting, and so may GitHub."""
-    if order.remote.get("digest", stored.report.digest) != stored.report.digest:
-        await take_green_back(doors, stored.report.pull_request, order, views.NOT_JUDGED)
+    pull = stored.report.pull_request
+    if order.remote.get("digest", stored.report.digest) == stored.report.digest:
+        return
+    try:
+        await take_green_back(doors, pull, order, views.NOT_JUDGED)
+    except (GitHubRefused, GitHubRejected) as error:
+        # The rules are asked all the same: there are other effects, and people read what went wrong.
+        log.warning("may not write the status of the gate", pull_request=pull.key, reason=str(error))
 
 
 async def begin_status_anew(doors: Doors, pull: PullRequest) -> None:

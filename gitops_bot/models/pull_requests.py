@@ -107,6 +107,8 @@ class CommitPeople:
     unknown: bool = False
     # Whether GitHub verified the signature of every commit: who made one is written by whoever makes it.
     verified: bool = False
+    # The commits that this is about.
+    commits: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

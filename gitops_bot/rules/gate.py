@@ -279,6 +279,8 @@ def _about_people(rule: GateRule, facts: GateFacts) -> Iterable[str]:
         (not facts.own_login, "Who we are on GitHub is not known."),
         (now.author.lower() == facts.own_login.lower(), "Its author is the account that gitops-bot itself uses."),
         (people is None, "Who made its commits is not known."),
+        # Between two questions somebody may push another commit, and then this one again.
+        (people is not None and now.head_sha not in people.commits, "Who made its head commit is not known."),
         (people is not None and not people.complete, "It has more commits than GitHub lists."),
         (people is not None and not people.logins, "GitHub knows nobody who made its commits."),
         (people is not None and people.unknown, "GitHub does not know who made one of its commits."),

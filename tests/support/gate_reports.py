@@ -78,7 +78,9 @@ def facts(now: PullRequest = PULL, **more: Any) -> GateFacts:
     given: dict[str, Any] = {
         "at": NOW,
         "permission": Permission.NONE,
-        "commit_people": CommitPeople(frozenset({"renovate[bot]", "web-flow"}), verified=True),
+        "commit_people": CommitPeople(
+            frozenset({"renovate[bot]", "web-flow"}), verified=True, commits=frozenset({HEAD})
+        ),
         "is_newest_report": True,
         "base_tip": BASE,
         "own_login": "gitops-bot",

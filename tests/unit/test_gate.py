@@ -85,6 +85,10 @@ def field(path: str = IMAGE.path, before: str = IMAGE.before, after: str = IMAGE
     return reported(replace(WEB, fields=(FieldChange(path, "± value change", before, after, Origin.PULL_REQUEST),)))
 
 
+def made_by(*logins: str, **more: bool) -> CommitPeople:
+    return CommitPeople(frozenset(logins), commits=frozenset({PULL.head_sha}), **more)  # type: ignore[arg-type] # a test
+
+
 TABLE: dict[str, tuple[Broken, str]] = {
     # ---- the moment
     "closed": (now(state="closed"), "not open"),
@@ -121,21 +125,25 @@ TABLE: dict[str, tuple[Broken, str]] = {
     "ourselves": (broken(own_login="Renovate[bot]"), "gitops-bot itself"),
     "we are nobody": (broken(own_login=""), "Who we are"),
     "commit of somebody else": (
-        broken(commit_people=CommitPeople(frozenset({"renovate[bot]", "mallory"}), verified=True)),
+        broken(commit_people=made_by("renovate[bot]", "mallory", verified=True)),
         "mallory, who made a commit",
     ),
     "commits unknown": (broken(commit_people=None), "Who made its commits"),
     "commit of nobody": (
-        broken(commit_people=CommitPeople(frozenset({"renovate[bot]"}), unknown=True, verified=True)),
+        broken(commit_people=made_by("renovate[bot]", unknown=True, verified=True)),
         "one of its",
     ),
-    "commits of nobody": (broken(commit_people=CommitPeople(frozenset(), verified=True)), "knows nobody"),
+    "commits of another head": (
+        broken(commit_people=replace(made_by("renovate[bot]", verified=True), commits=frozenset({"c" * 40}))),
+        "Who made its head commit",
+    ),
+    "commits of nobody": (broken(commit_people=made_by(verified=True)), "knows nobody"),
     "commit without a signature": (
-        broken(commit_people=CommitPeople(frozenset({"renovate[bot]"}))),
+        broken(commit_people=made_by("renovate[bot]")),
         "no signature that GitHub verified",
     ),
     "many commits": (
-        broken(commit_people=CommitPeople(frozenset({"renovate[bot]"}), complete=False, verified=True)),
+        broken(commit_people=made_by("renovate[bot]", complete=False, verified=True)),
         "more commits",
     ),
     # ---- the report as a whole
