@@ -40,7 +40,8 @@ async def carry_out_gate(
     if approving is None:
         await _without_approval(doors, stored)
     else:
-        outcomes[approving.rule] = await _approval(doors, stored, approving)
+        given = await _approval(doors, stored, approving)
+        outcomes |= {one.rule: given for one in cleared if one.effect is GateEffect.APPROVAL}
     for verdict in cleared:
         if outcomes.get(verdict.rule):
             await doors.store.gates.save(replace(verdict, outcome=outcomes[verdict.rule]))

@@ -96,12 +96,12 @@ def _said(verdict: GateVerdict) -> str:
 def _effect(verdict: GateVerdict) -> str:
     words = {GateEffect.BADGE: "", GateEffect.STATUS: "a green status", GateEffect.APPROVAL: "an approval"}
     effect = words[verdict.effect]
+    if not effect:
+        return ""
     if verdict.dry_run:
-        return f": {effect} would have followed" if effect else ""
-    outcome = clean_line(verdict.outcome)
-    if verdict.effect is GateEffect.STATUS:
-        return f": {outcome or effect}"
-    return f": {outcome}" if outcome else ""
+        return f": {effect} would have followed"
+    # Before it is done, and when that fails, nobody must take it for done.
+    return f": {clean_line(verdict.outcome) or f'{effect} is to follow'}"
 
 
 def _score(verdict: GateVerdict, *, by_model: bool = False) -> str:

@@ -229,3 +229,20 @@ async def test_other_rules_are_asked_at_the_next_start(tmp_path: Path, before: s
         await gate.looked()
         await gate.quiet()
         assert (await gate.status() or ("",))[0] == "pending"
+
+
+@pytest.mark.parametrize(
+    ("effect", "call", "words"),
+    [(STATUS, "set_commit_status", "a green status"), (APPROVAL, "approve", "an approval")],
+)
+async def test_what_is_not_done_yet_is_not_told_as_done(tmp_path: Path, effect: str, call: str, words: str) -> None:
+    async with scene(tmp_path, effect) as gate:
+
+        async def fails(*_: Any, **__: Any) -> Any:
+            raise GitHubUnavailable("GitHub does not answer.")
+
+        setattr(gate.world.doors.github, call, fails)
+        await gate.told()
+        assert (await gate.verdict()).cleared
+        await tell_newest_report(gate.world.doors, gate.it.stored.report.pull_request.key)
+        assert f"60 needed): {words} is to follow" in await gate.it.shown()
