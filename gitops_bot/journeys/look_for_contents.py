@@ -63,16 +63,23 @@ async def look_for_contents(
     wanted = needed.elsewhere if changed_givers(needed.rows, needed.sealed) or charts_may_change(surroundings) else {}
     found = await asyncio.gather(
         *(
-            _read(cage, owners[id_], dict.fromkeys(references, _HELM_VERSION))
+            cage.live_objects(owners[id_], dict.fromkeys(references, _HELM_VERSION))
             for id_, references in list(wanted.items())[:_MOST_RELEASES]
         )
     )
+    seen = {id_: (specs, absent) for id_, (specs, absent) in zip(wanted, found, strict=False)}
     live = tuple(
-        LiveRelease(reference, spec, id_)
-        for id_, specs in zip(wanted, found, strict=False)
-        for reference, spec in specs.items()
+        LiveRelease(reference, _spec(value), id_)
+        for id_, (specs, _) in seen.items()
+        for reference, value in specs.items()
     )
-    known = Surrounded(needed.rows, live, sealed=needed.sealed, github_url=github_url)
+    unread = tuple(
+        (reference, id_)
+        for id_, references in wanted.items()
+        for reference in references
+        if not any(reference in some for some in seen.get(id_, ()))
+    )
+    known = Surrounded(needed.rows, live, sealed=needed.sealed, github_url=github_url, unread=unread)
     known = replace(known, chart_files=await asyncio.to_thread(files_of_charts, surroundings, known))
     known = replace(known, sources=await _sources(cage, surroundings, known))
     return await asyncio.to_thread(content_changes, known)

@@ -38,6 +38,9 @@ _OF_A_SOURCE = (
     *("url", "type", "ref", "ignore", "include", "chart", "version", "sourceRef", "valuesFiles"),
     *("bucketName", "endpoint", "prefix", "layerSelector", "verify"),
 )
+# What a release may take values from.
+_VALUES = {"ConfigMap", "Secret"}
+_UNREAD = "it could not be read, so nobody knows whether it takes values from there"
 _GIVES_NAMES = 3
 _HOST = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-")
 
@@ -76,6 +79,8 @@ class Surrounded:
     # Secrets whose values changed unseen.
     sealed: frozenset[ObjectReference] = frozenset()
     github_url: str = ""
+    # Releases that the cluster has and that could not be read, with the Kustomization that applies each.
+    unread: tuple[tuple[ObjectReference, KustomizationId], ...] = ()
 
 
 def plain(reference: ObjectReference) -> ObjectReference:
@@ -112,7 +117,7 @@ def changed_givers(rows: Iterable[RowObjects], sealed: frozenset[ObjectReference
         one, other = before.get(reference), after.get(reference)
         if reference.group == SOURCE_GROUP:
             said = _source_words(_spec(one), _spec(other), one is None, other is None)
-        elif reference.kind in {"ConfigMap", "Secret"} and not reference.group:
+        elif reference.kind in _VALUES and not reference.group:
             said = "its values" if _data(one) != _data(other) or plain(reference) in sealed else ""
         else:
             continue
@@ -141,8 +146,15 @@ def content_changes(known: Surrounded) -> dict[KustomizationId, tuple[ContentCha
             home = next((homes[giver] for giver in concerned if giver in judge.givers and giver in homes), None)
             told = change if home is None else replace(change, applied_by=str(release.applied_by))
             found.setdefault(home or release.applied_by, []).append(told)
+    for reference, owner in known.unread:
+        # Values come from its own namespace only.
+        near = [one for one in sorted(judge.givers) if one.namespace == reference.namespace and one.kind in _VALUES]
+        if near:
+            what = tuple(judge.givers[giver] for giver in near)
+            told = ContentChange(reference, what, None, None, applied_by=str(owner), notes=(_UNREAD,))
+            found.setdefault(homes.get(near[0], owner), []).append(told)
     for giver in sorted(judge.givers.keys() - judge.used):
-        if giver.kind not in {"ConfigMap", "Secret"} and giver in homes:
+        if giver.kind not in _VALUES and giver in homes:
             found.setdefault(homes[giver], []).append(judge.source(giver))
     return {id_: tuple(changes) for id_, changes in found.items()}
 

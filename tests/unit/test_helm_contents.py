@@ -50,6 +50,17 @@ def test_fields_that_decide_the_content(spec: dict[str, Any], what: tuple[str, .
     assert [change.what for change in found] == ([what] if what else [])
 
 
+def test_a_release_that_cannot_be_read_may_take_its_values_from_what_changes() -> None:
+    """Not knowing it is no reason to call the report whole: the gate relies on that."""
+    one, other = (renders(document("ConfigMap", "v", data={"a": value})) for value in ("1", "2"))
+    owner = KustomizationId("c", "flux-system", "charts")
+    web, far = (ObjectReference("HelmRelease", namespace, "web") for namespace in ("apps", "elsewhere"))
+    (found,) = changes(one, other, unread=((web, owner), (far, owner)))
+    assert (found.object, found.what, found.applied_by) == (web, ("ConfigMap/apps/v: its values",), str(owner))
+    assert found.notes == ("it could not be read, so nobody knows whether it takes values from there",)
+    assert changes(one, one, unread=((web, owner),)) == []
+
+
 def test_a_release_that_comes_and_one_that_goes() -> None:
     (comes,) = changes({}, renders(release()))
     assert (comes.what, comes.before) == (("it is created",), None)
