@@ -10,13 +10,36 @@ from datetime import datetime, timedelta
 
 from gitops_bot.models.gates import TimeWindow
 
+_WILD = {"**", "*", "?"}
+
 
 def glob_matches(value: str, pattern: str, separator: str = "/") -> bool:
-    """Whether a pattern describes all of a value: ``*`` is within a step, ``**`` over steps, ``?`` one character."""
-    step = f"[^{re.escape(separator)}]" if separator else "."
-    wild = {"**": ".*", "*": f"{step}*", "?": step}
-    parts = [wild.get(token) or re.escape(token) for token in re.split(r"(\*\*|\*|\?)", pattern)]
-    return re.fullmatch("".join(parts), value, re.DOTALL) is not None
+    """Whether a pattern describes all of a value: ``*`` is within a step, ``**`` over steps, ``?`` one character.
+
+    Every token is tried at every place at most once: values are long where somebody wants them to be.
+    """
+    places = {0}
+    for token in filter(None, re.split(r"(\*\*|\*|\?)", pattern)):
+        places = set(_after(token, value, places, separator))
+        if not places:
+            return False
+    return len(value) in places
+
+
+def _after(token: str, value: str, places: set[int], separator: str) -> Iterable[int]:
+    """Give the places at which a token may end that begins at one of these."""
+    if token not in _WILD:
+        return (at + len(token) for at in places if value.startswith(token, at))
+    if token == "**":  # noqa: S105 - a pattern's part
+        return range(min(places), len(value) + 1)
+    within = {at for at, one in enumerate(value) if not separator or one != separator}
+    if token == "?":  # noqa: S105 - the same
+        return (at + 1 for at in places & within)
+    found = set(places)
+    for at in sorted(within):
+        if at in found:
+            found.add(at + 1)
+    return found
 
 
 def path_matches(path: str, patterns: Iterable[str]) -> bool:

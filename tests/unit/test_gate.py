@@ -1,6 +1,8 @@
 """The gate: one example that is cleared, and each way in which it is not; no answer of a model outweighs anything."""
 
 import math
+import re
+import time as time_module
 from dataclasses import replace
 from datetime import datetime, time
 from pathlib import Path
@@ -555,6 +557,22 @@ def test_a_window_over_midnight_belongs_to_the_day_that_it_begins_on() -> None:
 )
 def test_patterns_stay_within_a_step(value: str, pattern: str, match: bool) -> None:  # noqa: FBT001 # a parameter
     assert glob_matches(value, pattern) is match
+
+
+@given(some.text("ab/", max_size=8), some.lists(some.sampled_from(["a", "b", "/", "*", "**", "?"]), max_size=6))
+def test_patterns_mean_what_an_expression_would(value: str, tokens: list[str]) -> None:
+    pattern = "".join(tokens)
+    wild = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
+    expression = "".join(wild.get(one, one) for one in re.split(r"(\*\*|\*|\?)", pattern))
+    assert glob_matches(value, pattern) == (re.fullmatch(expression, value) is not None)
+
+
+def test_a_long_path_is_read_in_a_moment() -> None:
+    """Whoever may push may call a file so; a rule is asked on the event loop."""
+    before = time_module.process_time()
+    assert not path_matches("apps/" + "a/b/" * 1000 + "x", ["apps/**/a/**/b/**/a/**/*.yaml"])
+    assert path_matches("apps/" + "a/b/" * 1000 + "x.yaml", ["apps/**/a/**/b/**/a/**/*.yaml"])
+    assert time_module.process_time() - before < 1
 
 
 def test_names_kinds_and_paths_are_read_narrowly() -> None:
