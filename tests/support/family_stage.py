@@ -141,23 +141,37 @@ def family_stage(cluster: Cluster, namespace: str, folder: Path, artifacts: Arti
     cluster.api.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": place}}])
     fleet = open_fleet(cluster, namespace, folder)
     cluster.api.call("DELETE", f"{_KUSTOMIZE}/namespaces/{namespace}/kustomizations/apps")
-    cluster.api.apply(list(_may_do_everything(fleet)))
+    cluster.api.apply(list(_may_compare_everywhere(fleet)))
     yield FamilyStage(fleet, artifacts, (place,))
-    for path in (f"/api/v1/namespaces/{place}", *(cluster.api.path_of(one) for one in _may_do_everything(fleet))):
+    for path in (f"/api/v1/namespaces/{place}", *(cluster.api.path_of(one) for one in _may_compare_everywhere(fleet))):
         try:
             cluster.api.call("DELETE", path)
         except ApiRefused:
             continue
 
 
-def _may_do_everything(fleet: Fleet) -> Iterator[dict[str, Any]]:
-    version, name = "rbac.authorization.k8s.io/v1", f"everything-{fleet.namespace}"
+# What families are made of. Rights to everything would lead past the guard.
+_COMPARED = (("", "configmaps"), ("kustomize.toolkit.fluxcd.io", "kustomizations"))
+
+
+def _may_compare_everywhere(fleet: Fleet) -> Iterator[dict[str, Any]]:
+    group, name = "rbac.authorization.k8s.io", f"everywhere-{fleet.namespace}"
+    version, metadata = f"{group}/v1", {"name": name}
     owner, _, account = fleet.account.partition("/")
     yield {
         "apiVersion": version,
+        "kind": "ClusterRole",
+        "metadata": metadata,
+        "rules": [
+            {"apiGroups": [of], "resources": [resource], "verbs": ["get", "create", "patch"]}
+            for of, resource in _COMPARED
+        ],
+    }
+    yield {
+        "apiVersion": version,
         "kind": "ClusterRoleBinding",
-        "metadata": {"name": name},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+        "metadata": metadata,
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": name},
         "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": owner}],
     }
 
