@@ -33,7 +33,7 @@ from gitops_bot.journeys.show_progress import shown_progress
 from gitops_bot.journeys.tell_pull_request import has_message, tell_newest_report
 from gitops_bot.models.pull_requests import PullRequest
 from gitops_bot.models.records import Progress, PullRequestRecord, StoredReport
-from gitops_bot.models.reports import ClusterReport, Report, RowState
+from gitops_bot.models.reports import ClusterReport, Report
 from gitops_bot.rules.filters import left_out
 from gitops_bot.rules.trust import released_commits
 from gitops_bot.views import slack_message
@@ -223,13 +223,13 @@ def _same_content(before: Report, now: Report) -> bool:
 def _worth_a_message(report: Report) -> bool:
     """Whether it touches anything here, as far as is known.
 
-    Rows that only say "unchanged" do not; nor does a cluster that was not looked at: the channel
+    Rows that say "unchanged", and nothing else, do not; nor does a cluster that was not looked at: the channel
     hears of that once, not for each pull request.
     """
 
     def says_something(cluster: ClusterReport) -> bool:
         return any(finding.code != NOT_LOOKED_AT for finding in cluster.findings) or any(
-            row.state is not RowState.UNCHANGED for row in cluster.rows
+            row.tells_something for row in cluster.rows
         )
 
     return any(says_something(cluster) for cluster in report.clusters)

@@ -122,6 +122,11 @@ class KustomizationReport:
         """Whether something changes whose content is not in the report."""
         return bool(self.contents or self.sealed)
 
+    @property
+    def tells_something(self) -> bool:
+        """Whether people should hear of it: where there is a finding, no known change does not mean none."""
+        return self.state is not RowState.UNCHANGED or bool(self.findings)
+
 
 @dataclass(frozen=True)
 class LeftOut:

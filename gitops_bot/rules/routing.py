@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, tzinfo
 
 from gitops_bot.models.pull_requests import PullRequest
-from gitops_bot.models.reports import Report, RowState, Severity
+from gitops_bot.models.reports import Report, Severity
 from gitops_bot.rules.patterns import matches
 
 
@@ -94,7 +94,7 @@ def _wants(route: Route, pull: PullRequest, report: Report | None) -> bool:
         (cluster.cluster, str(row.id), row.path)
         for cluster in report.clusters
         for row in cluster.rows
-        if row.state is not RowState.UNCHANGED
+        if row.tells_something
     ]
     if not (route.clusters or route.kustomizations or route.paths):
         return True

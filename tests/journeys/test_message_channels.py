@@ -34,9 +34,9 @@ async def routed(folder: Path, **policy: Any) -> AsyncIterator[tuple[ClickWorld,
         yield world, second
 
 
-def rows(*findings: Finding) -> ClusterReport:
+def rows(*findings: Finding, state: RowState = RowState.CHANGED) -> ClusterReport:
     apps = KustomizationId("production", "flux-system", "databases")
-    row = KustomizationReport(apps, "databases", RowState.CHANGED, findings=findings)
+    row = KustomizationReport(apps, "databases", state, findings=findings)
     return ClusterReport("production", Verdict.CHANGES, (row,))
 
 
@@ -71,6 +71,16 @@ async def test_a_route_takes_what_it_wants_and_the_default_the_rest(tmp_path: Pa
         await show(world, "harmless", rows())
         assert ["risky" in text for text in messages(world, second)] == [True]
         assert ["harmless" in text for text in messages(world, world.channel)] == [True]
+
+
+async def test_what_may_change_something_is_told_though_no_change_is_known(tmp_path: Path) -> None:
+    """It mends a broken base branch: the cluster has all of it, and how the base differs nobody can say."""
+    broken = Finding("base-not-compared", Severity.WARNING, "The base could not be compared.", incomplete=True)
+    async with routed(tmp_path, routes=(Route("", kustomizations=("*/databases",)),)) as (world, second):
+        await show(world, "mends", rows(broken, state=RowState.UNCHANGED))
+        await show(world, "nothing", rows(state=RowState.UNCHANGED))
+        assert ["mends" in text for text in messages(world, second)] == [True]
+        assert messages(world, world.channel) == []
 
 
 async def test_a_channel_keeps_its_message_when_a_new_commit_does_not_concern_it_any_more(tmp_path: Path) -> None:

@@ -253,6 +253,14 @@ def test_without_a_comparison_of_the_base_the_report_is_incomplete() -> None:
     assert cluster_verdict([report]) is Verdict.INCOMPLETE
 
 
+def test_what_mends_the_base_is_worth_telling_though_the_cluster_has_it_already() -> None:
+    base = Side(rendered(config_map("web", {"a": "1"})), failed("ConfigMap/apps/web dry-run failed (Invalid): no"))
+    report = report_of(base, side(config_map("web", {"a": "2"})))
+    assert (report.state, codes(report)) == (RowState.UNCHANGED, ["base-not-compared"])
+    assert report.tells_something
+    assert not replace(report, findings=()).tells_something
+
+
 def test_a_result_that_could_not_be_compared_is_told_from_the_files() -> None:
     base = side(config_map("web", {"a": "1", "b": "1"}), value_change("web", "b", "9", "1"))
     message = (

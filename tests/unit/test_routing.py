@@ -62,6 +62,11 @@ def test_a_row_that_does_not_change_interests_nobody() -> None:
     assert channels_for(PULL, report(state=RowState.UNCHANGED), policy) == ("C0",)
 
 
+def test_a_row_without_changes_that_could_not_be_compared_does_interest() -> None:
+    policy = ChannelPolicy("C0", (Route("C1", clusters=("production",)),))
+    assert channels_for(PULL, report(Severity.WARNING, state=RowState.UNCHANGED), policy) == ("C1",)
+
+
 @pytest.mark.parametrize(
     ("at", "quiet"),
     [(21, False), (22, True), (23, True), (0, True), (5, True), (6, False), (12, False)],
