@@ -184,13 +184,24 @@ class Eavesdropper:
     async def listening(self, made: certificate.Certificate | None = None) -> AsyncIterator[str]:
         made = made or certificate.self_made()
         self._own = made.fingerprint
-        server = await asyncio.start_server(self._pass_on, "127.0.0.1", 0, ssl=made.context)
-        async with server:
+        passing: list[asyncio.Task[None]] = []
+
+        def met(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            passing.append(asyncio.create_task(self._pass_on(reader, writer)))
+
+        server = await asyncio.start_server(met, "127.0.0.1", 0, ssl=made.context)
+        try:
             yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        finally:
+            # Neither side has to hang up by itself: nobody listens any more, and nothing is passed on.
+            server.close()
+            while passing:
+                task = passing.pop()
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        to, back = await asyncio.open_connection("127.0.0.1", self._runner.port, ssl=anything())
-
         async def pump(source: asyncio.StreamReader, target: asyncio.StreamWriter, *, answers: bool) -> None:
             while chunk := await source.read(1 << 16):
                 self.heard += chunk
@@ -200,13 +211,16 @@ class Eavesdropper:
                 target.write(chunk)
                 await target.drain()
 
+        writers = [writer]
         try:
+            to, back = await asyncio.open_connection("127.0.0.1", self._runner.port, ssl=anything())
+            writers.append(back)
             await asyncio.gather(pump(reader, back, answers=False), pump(to, writer, answers=True))
         except (OSError, ssl.SSLError):
             pass
         finally:
-            writer.close()
-            back.close()
+            for one in writers:
+                one.transport.abort()
 
 
 @pytest.mark.parametrize("claims", ["own", "the runner's"])
