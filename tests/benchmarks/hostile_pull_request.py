@@ -2,11 +2,12 @@
 
     .venv/bin/python tests/benchmarks/hostile_pull_request.py [--quick] [--pairs N] [KIND ...]
 
-The shipped bot in a sandbox of its own. For each kind of attack: the time from a push to the finished message of
-a harmless pull request, in pairs without and with a hostile one that keeps flux busy meanwhile. Each pair meets a new
-hostile pull request, of which the bot knows nothing; it is taken back when the pair is measured. Exit code 1 when a
+The shipped bot in a sandbox of its own. For each kind of attack: the time from the look that can see a push to the
+finished message of a harmless pull request, in pairs: beside an ordinary pull request of somebody else's, and beside a
+hostile one. (Beside none it is quicker, because Slack takes about a message a second; that is nobody's attack.) Each
+pair meets a new one, of which the bot knows nothing; it is taken back when it is measured. Exit code 1 when a
 target is missed: 1.2 times the usual time (the median of the pairs' quotients), 50 MB more memory of the bot itself.
-Five pairs of all four kinds take some four minutes, ``--quick`` (three pairs) two.
+Five pairs of all four kinds take some eight minutes, ``--quick`` (three pairs) five.
 """
 
 # ruff: noqa: T201  (a program that prints its result)
@@ -27,7 +28,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from bot_process import BotProcess, Fleet
-from hostile_trees import KINDS, in_folders
+from hostile_trees import KINDS, config_maps, in_folders, kustomized
 from real_cluster import running_world
 from waiting import eventually
 
@@ -63,15 +64,17 @@ class Scene:
             await self.harmless(f"warm-{round_}")
 
     async def harmless(self, color: str) -> float:
-        """Push to the harmless one; gives the seconds until the message tells it."""
+        """Push to the harmless one; gives the seconds from the look that can see it until the message tells it.
+
+        Not from the push: what would be measured is how the ticks of the bot's clock fall.
+        """
+        await self.fleet.push("harmless", color)
         looks = await self.observer.looks_of_bot()
 
         async def has_looked() -> bool:
             return await self.observer.looks_of_bot() > looks
 
-        # Always just after a look: else the phase of the bot's clock is what is measured.
         await eventually(has_looked, "the bot looks", 60)
-        await self.fleet.push("harmless", color)
         started = time.monotonic()
         await self._told(self.number, color)
         return time.monotonic() - started
@@ -86,22 +89,28 @@ class Scene:
 
     @asynccontextmanager
     async def attack(self, kind: str, seed: str) -> AsyncIterator[None]:
-        """Open a hostile pull request, go on when flux is at it, and take it back in the end."""
-        branch = f"hostile-{kind}-{seed}"
-        await self.fleet.push_files(branch, in_folders(kind, seed, WHERE), f"Attack {seed}")
+        """Open a hostile pull request beside the harmless one."""
+        files = in_folders(kind, seed, WHERE)
+        async with self.neighbour(f"hostile-{kind}-{seed}", files, f"Nothing to see here: {kind}"):
+            yield
+
+    @asynccontextmanager
+    async def neighbour(self, branch: str, files: dict[str, str], title: str) -> AsyncIterator[None]:
+        """Open a pull request of somebody else's, go on when the bot is at it, and take it back in the end."""
+        await self.fleet.push_files(branch, files, title)
         reviewer = self.observer.reviewer
-        number = await self.observer.open_pull_request(branch, f"Nothing to see here: {kind}", "", login=reviewer)
+        number = await self.observer.open_pull_request(branch, title, "", login=reviewer)
 
         async def is_looked_at() -> bool:
             # What is refused before it gets into the cage costs nothing, and is told soon.
-            return self.bot.cages() > 0 or await self._is_told(number, "nothing to see")
+            return self.bot.cages() > 0 or await self._is_told(number, title)
 
         with contextlib.suppress(AssertionError):
             await eventually(is_looked_at, "the bot is at it", 30)
         try:
             yield
         finally:
-            await self.fleet.push_files(branch, {"docs/nothing.md": seed}, "Take it back")
+            await self.fleet.push_files(branch, {"docs/nothing.md": branch}, "Take it back")
             await self.quiet()
 
     async def quiet(self) -> None:
@@ -159,7 +168,15 @@ async def measure(scene: Scene, kind: str, pairs: int) -> Measured:
     try:
         for pair in range(pairs):
             await scene.quiet()
-            found.usual.append(await scene.harmless(f"{kind}-alone-{pair}"))
+            branch = f"ordinary-{kind}-{pair}"
+            ordinary = {
+                f"{where}/{name}": text
+                for where in WHERE
+                for name, text in kustomized({"ordinary.yaml": config_maps(1, 1, branch)}).items()
+            }
+            async with scene.neighbour(branch, ordinary, "Something small"):
+                found.usual.append(await scene.harmless(f"{kind}-usual-{pair}"))
+            await scene.quiet()
             async with scene.attack(kind, f"s{pair}"):
                 found.attacked.append(await scene.harmless(f"{kind}-attacked-{pair}"))
                 found.busy += scene.bot.cages() > 0

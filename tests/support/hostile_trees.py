@@ -15,28 +15,28 @@ def endless(seed: str) -> dict[str, str]:
     """Thousands of objects, and hundreds of patches for each: minutes of one processor for kustomize."""
     patch = [{"op": "add", "path": "/data/k", "value": seed}]
     patches = [{"target": {"kind": "ConfigMap", "name": ".*"}, "patch": json.dumps(patch)} for _ in range(300)]
-    return _kustomized({"many.yaml": config_maps(5000, 1, seed)}, patches=patches)
+    return kustomized({"many.yaml": config_maps(5000, 1, seed)}, patches=patches)
 
 
 def bomb(seed: str) -> dict[str, str]:
     """Aliases of aliases."""
     lines = ["kind: ConfigMap", f"metadata: {{name: bomb-{seed}}}", "a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{at}: &a{at} [{', '.join([f'*a{at - 1}'] * 9)}]" for at in range(1, 12)]
-    return _kustomized({"bomb.yaml": "\n".join(lines)})
+    return kustomized({"bomb.yaml": "\n".join(lines)})
 
 
 def flood(seed: str) -> dict[str, str]:
     """More than a run may print."""
-    return _kustomized({f"many-{part}.yaml": config_maps(900, 1000, f"{seed}{part}") for part in range(12)})
+    return kustomized({f"many-{part}.yaml": config_maps(900, 1000, f"{seed}{part}") for part in range(12)})
 
 
 def wide(seed: str) -> dict[str, str]:
     """As many objects as go into what a run may print."""
     parts = {f"many-{part}.yaml": config_maps(900, 900, f"{seed}{part}") for part in range(6)}
-    return _kustomized({name: text.replace("name: c", f"name: {name[:6]}-") for name, text in parts.items()})
+    return kustomized({name: text.replace("name: c", f"name: {name[:6]}-") for name, text in parts.items()})
 
 
-def _kustomized(files: Mapping[str, str], **fields: Any) -> dict[str, str]:
+def kustomized(files: Mapping[str, str], **fields: Any) -> dict[str, str]:
     return {**files, "kustomization.yaml": json.dumps({"resources": sorted(files), **fields})}
 
 
