@@ -14,6 +14,7 @@ import tempfile
 import threading
 from pathlib import Path
 
+import hypothesis
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
@@ -26,6 +27,12 @@ os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="gitops-bot-tes
 # Settings of the person who runs the tests do not reach them.
 for name in [name for name in os.environ if name.startswith("GITOPS_BOT_")]:
     del os.environ[name]
+
+# Other workers take the processor when they want: how long an example takes says nothing.
+hypothesis.settings.register_profile(
+    "busy machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("busy machine")
 
 _COUNTS = "TESTS_COUNT_CALLS_IN"
 _NO_SKIPS = "TESTS_MUST_NOT_SKIP"

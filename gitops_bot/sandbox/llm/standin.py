@@ -70,7 +70,8 @@ class LanguageModelStandIn:
                 web.post("/_control/settings", self._change_settings),
             ]
         )
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
+        # Who hangs up is not waited for: an answer that takes minutes would outlive the server.
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2, handler_cancellation=True)
         await self._runner.setup()
         await web.TCPSite(self._runner, self._host, self._port).start()
         host, port = self._runner.addresses[0][:2]
