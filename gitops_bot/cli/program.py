@@ -26,6 +26,9 @@ _ELSEWHERE = {
 }
 
 
+_USUAL_THRESHOLDS = gc.get_threshold()
+
+
 class _Commands(TyperGroup):
     """The commands below, and those that are imported only when they are asked for.
 
@@ -60,6 +63,8 @@ def run(settings: SettingsFile = None) -> None:
     """Watch pull requests and tell Slack what they would do: the service."""
     from gitops_bot.service import run_service  # noqa: PLC0415 # --help answers at once
 
+    # From here on garbage is looked for as usual: the service lives long, and nothing more is loaded.
+    gc.set_threshold(*_USUAL_THRESHOLDS)
     loaded = load_settings(settings)
     telemetry.set_up_logging(loaded.log.level, as_json=loaded.log.format == "json")
     asyncio.run(run_service(loaded))
