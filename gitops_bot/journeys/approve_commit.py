@@ -10,7 +10,7 @@ from gitops_bot.journeys.who_is import account_of
 from gitops_bot.journeys.withdraw_approval import Approver, approval_target, forget_standing, remember_standing
 from gitops_bot.models.pull_requests import Review
 from gitops_bot.models.records import Effect, EffectState, LinkedAccount, StoredReport
-from gitops_bot.rules.decisions import Person
+from gitops_bot.rules.decisions import Person, has_moved
 from gitops_bot.views import github_comment
 
 log = telemetry.logger(__name__)
@@ -62,7 +62,7 @@ async def give_word(doors: Doors, word: Word, stored: StoredReport) -> tuple[str
     await _remember(doors, word, stored, review)
     # GitHub takes ``commit_id`` as attribution, not as a condition: the head may have moved in between.
     after = await doors.github.pull_request(pull.repository, pull.number)
-    if (after.head_sha, after.base_ref, after.state) != (pull.head_sha, pull.base_ref, "open"):
+    if has_moved(after, pull):
         await doors.github.dismiss(
             pull.repository,
             pull.number,

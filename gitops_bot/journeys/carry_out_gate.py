@@ -15,7 +15,7 @@ from gitops_bot.models.gates import GateEffect, GateRule, GateVerdict
 from gitops_bot.models.pull_requests import PullRequest
 from gitops_bot.models.records import Decision, Effect, StoredReport
 from gitops_bot.models.statuses import CommitStatus, StatusState
-from gitops_bot.rules.decisions import Action
+from gitops_bot.rules.decisions import Action, has_moved
 from gitops_bot.rules.gate import DONE
 from gitops_bot.views import gates as views
 
@@ -113,7 +113,7 @@ async def _status(
 
 async def _has_moved(doors: Doors, pull: PullRequest) -> bool:
     now = await doors.github.pull_request(pull.repository, pull.number)
-    return (now.head_sha, now.base_ref, now.state) != (pull.head_sha, pull.base_ref, "open")
+    return has_moved(now, pull)
 
 
 async def _approval(doors: Doors, stored: StoredReport, verdict: GateVerdict) -> str:

@@ -135,6 +135,11 @@ def why_outsider(person: ChatPerson, us: ChatIdentity) -> str:
     return _first(table)
 
 
+def has_moved(now: PullRequest, shown: PullRequest) -> bool:
+    """Whether a pull request is not what was shown any more: another head, another base branch, not open."""
+    return (now.head_sha, now.base_ref, now.state) != (shown.head_sha, shown.base_ref, "open")
+
+
 def hold_on(made: Iterable[Decision]) -> Decision | None:
     """The decision that holds a pull request now; None when nothing does."""
     last = None

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from gitops_bot.models.gates import GateEffect, GateRule, GateVerdict
-from gitops_bot.models.opinions import Judgement, Opinion, Prompt, Said, Score, Usage
+from gitops_bot.models.opinions import Opinion, Prompt, Said, Score, Usage
 from gitops_bot.models.pull_requests import CommitPeople, Permission, PullRequest, Repository
 from gitops_bot.models.records import Decision
 from gitops_bot.models.reports import Report, Severity
@@ -21,10 +21,9 @@ from gitops_bot.rules.cleaning import has_hidden_characters
 from gitops_bot.rules.decisions import changes_wanted_by, hold_on
 from gitops_bot.rules.gate_changes import about_changes, own_changes
 from gitops_bot.rules.gate_patterns import glob_matches, is_open, name_matches, path_matches
+from gitops_bot.rules.opinions import MOST_TRIES, objections_of
 from gitops_bot.rules.trust import TrustPolicy, reason_to_hold
 
-# How often the model is asked for one report before its silence is taken for an answer.
-MOST_TRIES = 3
 # How the reason ends that somebody wants changes, which only GitHub remembers.
 CHANGES_WANTED_ON_GITHUB = "asked for changes on GitHub."
 # Outcome of an effect that was brought about.
@@ -118,7 +117,7 @@ def objections_of_facts(
         *_about_people(rule, facts),
         *_about_texts(report, facts),
         *_about_rule(rule, facts, cleared_before=cleared_before),
-        *_about_opinion(facts.opinion),
+        *(objections_of(facts.opinion) if facts.opinion is not None else ()),
     ]
     return tuple(dict.fromkeys(found))
 
@@ -356,24 +355,6 @@ def _about_findings(report: Report, rule: GateRule) -> Iterable[str]:
                 yield finding.message
             elif not _allowed(finding.severity, rule.risk):
                 yield f"A risk is above the limit ({finding.severity}): {finding.message}"
-
-
-def _about_opinion(opinion: Opinion | None) -> Iterable[str]:
-    """Give what a review of the same report says against it; where there is none, nothing."""
-    if opinion is None or opinion.answer is None:
-        return
-    yield from _said(
-        (
-            opinion.answer.judgement is not Judgement.APPROVE,
-            f"The model's review of it comes to '{opinion.answer.judgement}'.",
-        ),
-        (opinion.dropped > 0, "The model's review of it speaks of what it was not shown."),
-        (bool(opinion.missing), "The model's review of it did not see everything."),
-        (
-            any(one.severity is not Severity.INFO for one in opinion.answer.findings),
-            "The model's review of it has findings.",
-        ),
-    )
 
 
 def _allowed(severity: Severity, limit: Severity | None) -> bool:

@@ -13,7 +13,7 @@ from gitops_bot.models.pull_requests import Repository
 from gitops_bot.models.reports import SEVERITIES_BY_WEIGHT, Report, Severity, Verdict
 from gitops_bot.rules.patterns import matches
 
-# How often a review that came to nothing is tried again for the same report.
+# How often a model is asked anew for the same report, when a review or a score came to nothing.
 MOST_TRIES = 3
 # Deeper than any schema of Kubernetes.
 _DEEPEST = 40
@@ -64,19 +64,29 @@ def checked(answer: ReviewAnswer, known: Mapping[str, Collection[str]]) -> tuple
 
 
 def has_no_objection(opinion: Opinion) -> bool:
-    """Whether the model saw everything and found nothing that somebody should look at.
+    """Whether the model saw everything and found nothing that somebody should look at."""
+    return opinion.answer is not None and not objections_of(opinion)
+
+
+def objections_of(opinion: Opinion) -> tuple[str, ...]:
+    """Give what a review says against a pull request, one sentence each; where there is no review, nothing.
 
     A partial view, a finding about something that is not there, a judgement against its own findings: none of
     them is an approval, whatever the model calls it.
     """
     answer = opinion.answer
-    return (
-        answer is not None
-        and answer.judgement is Judgement.APPROVE
-        and not opinion.dropped
-        and not opinion.missing
-        and all(one.severity is Severity.INFO for one in answer.findings)
+    if answer is None:
+        return ()
+    table = (
+        (answer.judgement is not Judgement.APPROVE, f"The model's review of it comes to '{answer.judgement}'."),
+        (opinion.dropped > 0, "The model's review of it speaks of what it was not shown."),
+        (bool(opinion.missing), "The model's review of it did not see everything."),
+        (
+            any(one.severity is not Severity.INFO for one in answer.findings),
+            "The model's review of it has findings.",
+        ),
     )
+    return tuple(words for holds, words in table if holds)
 
 
 def is_about(field: str, fields: Collection[str]) -> bool:

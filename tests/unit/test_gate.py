@@ -48,6 +48,7 @@ from gitops_bot.rules.gate_patterns import (
     path_matches,
 )
 from gitops_bot.rules.gate_setup import gate_checks
+from gitops_bot.rules.opinions import MOST_TRIES
 from gitops_bot.rules.trust import TrustPolicy
 
 WHOLE = Prompt(Asking.GATE, "all of it", {})
@@ -483,7 +484,7 @@ def test_a_score_outlives_an_objection_and_a_problem_is_told() -> None:
     assert gate.verdict(report(), RULE, NOW, (), held).cleared
     broke = gate.no_score(report(), RULE, NOW, "It timed out.", Usage(), 2)
     assert not gate.is_answered(broke)
-    assert gate.is_answered(replace(broke, tries=gate.MOST_TRIES))
+    assert gate.is_answered(replace(broke, tries=MOST_TRIES))
     after = gate.verdict(report(), RULE, NOW, (), gate.verdict(report(), RULE, NOW, ("It is a draft.",), broke))
     assert after.reasons == ("The model gave no score: It timed out.",)
 
