@@ -1,20 +1,16 @@
 """Verdicts of the gate: one for each report and rule."""
 
-from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, and_, delete, select
 
-from gitops_bot import telemetry
 from gitops_bot.models.gates import GateVerdict
 from gitops_bot.store.outcomes import Put, Transaction
+from gitops_bot.store.rows import readable
 from gitops_bot.store.tables import gate_verdicts as table
 
 _VERDICT = TypeAdapter(GateVerdict)
-
-log = telemetry.logger(__name__)
 
 
 class GateRecords:
@@ -59,14 +55,5 @@ class GateRecords:
             rows = await connection.execute(
                 select(table.c.pull_request, table.c.content).where(condition).order_by(table.c.at, table.c.rule)
             )
-        return tuple(_readable(rows))
-
-
-def _readable(rows: Iterable[Any]) -> Iterable[GateVerdict]:
-    """Read what can be read: a verdict that cannot is made anew."""
-    for row in rows:
-        try:
-            yield _VERDICT.validate_python(row.content)
-        except ValidationError:
-            # Its own text quotes the row.
-            log.error("a verdict of the gate cannot be read", pull_request=row.pull_request)  # noqa: TRY400 # see above
+        found = (readable(_VERDICT, row.content, f"verdict of the gate on {row.pull_request}") for row in rows)
+        return tuple(verdict for verdict in found if verdict)

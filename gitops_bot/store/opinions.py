@@ -1,20 +1,17 @@
 """Opinions of language models: one for each report, by its digest."""
 
 from datetime import datetime
-from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from sqlalchemy import and_, delete, select
 
-from gitops_bot import telemetry
 from gitops_bot.models.opinions import Opinion
 from gitops_bot.store.outcomes import Put, Transaction
+from gitops_bot.store.rows import readable
 from gitops_bot.store.tables import opinion_votes
 from gitops_bot.store.tables import opinions as table
 
 _OPINION = TypeAdapter(Opinion)
-
-log = telemetry.logger(__name__)
 
 
 class OpinionRecords:
@@ -31,7 +28,7 @@ class OpinionRecords:
                 select(table.c.content).where(and_(table.c.pull_request == pull_request, table.c.digest == digest))
             )
             row = rows.first()
-        return _readable(pull_request, row.content) if row is not None else None
+        return readable(_OPINION, row.content, f"opinion on {pull_request}") if row is not None else None
 
     async def since(self, moment: datetime) -> tuple[Opinion, ...]:
         """All opinions from ``moment`` on that can be read, the oldest first."""
@@ -41,7 +38,7 @@ class OpinionRecords:
                 .where(table.c.at >= moment)
                 .order_by(table.c.at, table.c.pull_request, table.c.digest)
             )
-        found = (_readable(row.pull_request, row.content) for row in rows)
+        found = (readable(_OPINION, row.content, f"opinion on {row.pull_request}") for row in rows)
         return tuple(opinion for opinion in found if opinion)
 
     async def save(self, opinion: Opinion) -> None:
@@ -62,12 +59,3 @@ class OpinionRecords:
         async with self._transaction() as connection:
             await connection.execute(delete(table).where(table.c.at < moment))
             await connection.execute(delete(opinion_votes).where(~select(table.c.digest).where(about).exists()))
-
-
-def _readable(pull_request: str, content: Any) -> Opinion | None:
-    try:
-        return _OPINION.validate_python(content)
-    except ValidationError:
-        # Its own text quotes the row.
-        log.error("an opinion in the database cannot be read", pull_request=pull_request)  # noqa: TRY400 # see above
-        return None

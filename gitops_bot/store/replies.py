@@ -2,17 +2,15 @@
 
 from datetime import datetime
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from sqlalchemy import and_, delete, select
 
-from gitops_bot import telemetry
 from gitops_bot.models.opinions import Asking, Reply
 from gitops_bot.store.outcomes import Put, Transaction
+from gitops_bot.store.rows import readable
 from gitops_bot.store.tables import replies as table
 
 _REPLY = TypeAdapter(Reply)
-
-log = telemetry.logger(__name__)
 
 
 class ReplyRecords:
@@ -28,14 +26,7 @@ class ReplyRecords:
         async with self._transaction() as connection:
             rows = await connection.execute(select(table.c.content).where(meant))
             row = rows.first()
-        if row is None:
-            return None
-        try:
-            return _REPLY.validate_python(row.content)
-        except ValidationError:
-            # Its own text quotes the row.
-            log.error("an answer in the database cannot be read", pull_request=pull_request)  # noqa: TRY400 # see above
-            return None
+        return readable(_REPLY, row.content, f"answer about {pull_request}") if row is not None else None
 
     async def save(self, reply: Reply) -> None:
         """Insert or replace."""

@@ -4,16 +4,15 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Table, and_, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Row
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from gitops_bot import telemetry
 from gitops_bot.errors import StoreError
 from gitops_bot.models.chat import Click
 from gitops_bot.models.pull_requests import PullRequest, Repository
@@ -33,6 +32,7 @@ from gitops_bot.store.gates import GateRecords
 from gitops_bot.store.opinions import OpinionRecords
 from gitops_bot.store.outcomes import OutcomeRecords
 from gitops_bot.store.replies import ReplyRecords
+from gitops_bot.store.rows import readable
 from gitops_bot.store.spend import SpendRecords
 from gitops_bot.store.votes import VoteRecords
 
@@ -40,8 +40,6 @@ _PULL_REQUEST = TypeAdapter(PullRequest)
 _REPORT = TypeAdapter(Report)
 _CLICK = TypeAdapter(Click)
 
-log = telemetry.logger(__name__)
-Kind = TypeVar("Kind")
 
 # Kinds of effects of which each click, or each commit, makes some more.
 _SAID_ONCE = ("status", "whisper", "command", "diagnosis", "problem")
@@ -187,7 +185,7 @@ class Store:
     async def report(self, report_id: str) -> StoredReport | None:
         """A report by the id that a button carries."""
         row = await self._first(tables.reports, tables.reports.c.id == report_id)
-        report = _readable(_REPORT, row.content, f"report {row.id}") if row else None
+        report = readable(_REPORT, row.content, f"report {row.id}") if row else None
         return StoredReport(report_id, report) if report else None
 
     async def shown_reports(self) -> tuple[Report, ...]:
@@ -198,7 +196,7 @@ class Store:
             rows = await connection.execute(
                 select(reports.c.id, reports.c.content).where(reports.c.id.in_(shown)).order_by(reports.c.id)
             )
-        found = (_readable(_REPORT, row.content, f"report {row.id}") for row in rows)
+        found = (readable(_REPORT, row.content, f"report {row.id}") for row in rows)
         return tuple(report for report in found if report)
 
     # Effects
@@ -254,7 +252,7 @@ class Store:
         table = tables.clicks
         async with self._transaction() as connection:
             rows = await connection.execute(select(table).where(table.c.outcome == "").order_by(table.c.received_at))
-        found = ((_readable(_CLICK, row.content, f"click {row.key}"), row.received_at) for row in rows)
+        found = ((readable(_CLICK, row.content, f"click {row.key}"), row.received_at) for row in rows)
         return tuple(StoredClick(click, received_at) for click, received_at in found if click)
 
     async def finish_click(self, key: str, outcome: str) -> None:
@@ -292,19 +290,8 @@ class Store:
         return gone.rowcount + pressed.rowcount
 
 
-def _readable(adapter: TypeAdapter[Kind], content: Any, what: str) -> Kind | None:
-    """Read a row; None for one that cannot be read: it stops no other, and what it said is made anew."""
-    try:
-        return adapter.validate_python(content)
-    except ValidationError as error:
-        # Its own text quotes the row.
-        places = [".".join(map(str, problem["loc"])) for problem in error.errors(include_input=False)]
-        log.error("a row of the database cannot be read", row=what, places=places[:5])  # noqa: TRY400 # see above
-        return None
-
-
 def _record(row: Row[Any]) -> PullRequestRecord | None:
-    pull = _readable(_PULL_REQUEST, row.snapshot, f"pull request {row.key}")
+    pull = readable(_PULL_REQUEST, row.snapshot, f"pull request {row.key}")
     if pull is None:
         return None
     return PullRequestRecord(
