@@ -1,43 +1,18 @@
 """The gate: which pull requests may be cleared without a person, and what that means."""
 
-from datetime import time
 from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from gitops_bot.config.section import Section, read_off
+from gitops_bot.config.times import TimesSettings
 
-_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 # What must be written down has to name something: nothing is meant by leaving it out.
 Named = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
 
 
-class GateTimeSettings(Section):
-    """When a rule acts. What it cleared stays cleared afterwards."""
-
-    # Empty: every day.
-    days: tuple[Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"], ...] = ()
-    # Times of day; both or none. An end before the start is on the next day.
-    start: time | None = None
-    end: time | None = None
-    # A name of the time zone database.
-    zone: str = "UTC"
-
-    @model_validator(mode="after")
-    def _is_whole(self) -> Self:
-        if (self.start is None) != (self.end is None):
-            raise ValueError("start and end belong together")
-        try:
-            ZoneInfo(self.zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError(f"there is no time zone {self.zone!r}") from error
-        return self
-
-    @property
-    def numbered_days(self) -> frozenset[int]:
-        """The days as Python counts them, Monday is 0."""
-        return frozenset(_DAYS.index(day) for day in self.days)
+class GateTimeSettings(TimesSettings):
+    """When a rule acts (no days: every day). What it cleared stays cleared afterwards."""
 
 
 class GateSizeSettings(Section):

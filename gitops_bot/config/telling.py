@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from datetime import time
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, model_validator
 
 from gitops_bot.config.section import Patterns, Section, SeverityName, SeverityOrOff, read_secret
+from gitops_bot.config.times import DAYS, TimesSettings
 
 _CHANNEL = r"^[CGD][A-Z0-9]{2,}$"
-_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 class RouteSettings(Section):
@@ -30,34 +29,17 @@ class RouteSettings(Section):
     risk: SeverityName | None = None
 
 
-class QuietSettings(Section):
+class QuietSettings(TimesSettings):
     """When no new message is posted. It comes at the end of the quiet time; messages that stand are edited."""
 
-    # Time of day, such as 22:00; both or none.
-    start: time | None = None
-    end: time | None = None
-    days: tuple[Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"], ...] = ()
-    # A name of the time zone database.
-    zone: str = "UTC"
     # What is told all the same; off: nothing.
     unless_risk: SeverityOrOff = "critical"
 
     @model_validator(mode="after")
-    def _is_whole(self) -> Self:
-        if (self.start is None) != (self.end is None):
-            raise ValueError("start and end belong together")
-        if len(set(self.days)) == len(_DAYS):
+    def _leaves_a_day(self) -> Self:
+        if len(set(self.days)) == len(DAYS):
             raise ValueError("every day of the week is quiet: no new message would ever be posted")
-        try:
-            ZoneInfo(self.zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError(f"there is no time zone {self.zone!r}") from error
         return self
-
-    @property
-    def numbered_days(self) -> frozenset[int]:
-        """The days as Python counts them, Monday is 0."""
-        return frozenset(_DAYS.index(day) for day in self.days)
 
 
 class SlackSettings(Section):
