@@ -1,13 +1,14 @@
 """Somebody wants to know why a report failed: ask a model once, and say what it thinks in the thread of the message."""
 
 import hashlib
+from functools import partial
 
 from gitops_bot import telemetry
+from gitops_bot.journeys.answer_in_thread import answer_in_thread
 from gitops_bot.journeys.ask_model import ask_model
 from gitops_bot.journeys.keys import message_key
 from gitops_bot.journeys.ports import Advice, Doors
-from gitops_bot.journeys.say_in_thread import say_in_thread
-from gitops_bot.journeys.whisper import whisper, whisper_once
+from gitops_bot.journeys.whisper import whisper
 from gitops_bot.models.chat import Click
 from gitops_bot.models.opinions import Asking, Reply
 from gitops_bot.models.records import StoredReport
@@ -28,23 +29,19 @@ async def diagnose_report(doors: Doors, click: Click, stored: StoredReport) -> s
     if advice is None or words:
         await whisper(doors, click, f"{words} Nothing was asked.")
         return f"refused: {words}"
+    digest = hashlib.sha256(stored.report.digest.encode()).hexdigest()[:16]
+    name = f"{message_key(doors, key)}|diagnosis|{digest}"
     # Two people, or a double click: the second gets what the first has asked for.
     async with doors.one_at_a_time.alone(f"diagnose {key}"):
-        reply = await doors.store.replies.of(key, stored.report.digest, Asking.DIAGNOSE)
-        if reply is None or reply.answer is None:
-            await whisper_once(
-                doors, click, "asked", "A model is asked what is wrong: its answer comes into the thread."
-            )
-            reply = await _asked(doors, advice, stored)
-        if reply.answer is None:
-            await whisper(doors, click, f"There is no diagnosis by a model. {reply.problem}")
-            return f"failed: {reply.problem}"
-        digest = hashlib.sha256(stored.report.digest.encode()).hexdigest()[:16]
-        name = f"{message_key(doors, key)}|diagnosis|{digest}"
-        message = diagnosis_message(reply, stored.report.pull_request, key=name)
-        if not await say_in_thread(doors, click.message, message, digest):
-            await whisper(doors, click, "A model was asked about this report already: look into the thread.")
-    return "done"
+        return await answer_in_thread(
+            doors,
+            click,
+            await doors.store.replies.of(key, stored.report.digest, Asking.DIAGNOSE),
+            partial(_asked, doors, advice, stored),
+            lambda reply: diagnosis_message(reply, stored.report.pull_request, key=name),
+            digest=digest,
+            about="this report",
+        )
 
 
 async def _refusal(doors: Doors, advice: Advice | None, stored: StoredReport) -> str:
@@ -64,6 +61,5 @@ async def _asked(doors: Doors, advice: Advice, stored: StoredReport) -> Reply:
     reply = await ask_model(
         stored.report, Asking.DIAGNOSE, advice.model, doors.store.spend, limits=advice.limits, clock=doors.clock
     )
-    await doors.store.replies.save(reply)
     log.info("diagnosed by a model", pull_request=reply.pull_request, model=reply.model, problem=reply.problem)
     return reply

@@ -1,10 +1,12 @@
 """Somebody wants to know what keeps us from looking at a repository: ask a model once, and say it in the thread."""
 
+from functools import partial
+
+from gitops_bot.journeys.answer_in_thread import answer_in_thread
 from gitops_bot.journeys.ask_model import ask_prompt
 from gitops_bot.journeys.ports import Advice, Doors
 from gitops_bot.journeys.report_problem import PROBLEM
-from gitops_bot.journeys.say_in_thread import say_in_thread
-from gitops_bot.journeys.whisper import whisper, whisper_once
+from gitops_bot.journeys.whisper import whisper
 from gitops_bot.models.chat import Click
 from gitops_bot.models.opinions import Asking, Reply
 from gitops_bot.models.pull_requests import Repository
@@ -24,26 +26,22 @@ async def explain_problem(doors: Doors, click: Click) -> str:
     if advice is None or not advice.policy.allows(repository):
         await whisper(doors, click, f"No model is asked about {repository} (llm.repositories). Nothing was asked.")
         return "refused: not allowed"
+    key = f"{click.value}|diagnosis|{problem.digest}"
     async with doors.one_at_a_time.alone(f"explain {click.value}"):
-        reply = await doors.store.replies.of(click.value, problem.digest, Asking.DIAGNOSE)
-        if reply is None or reply.answer is None:
-            await whisper_once(
-                doors, click, "asked", "A model is asked what is wrong: its answer comes into the thread."
-            )
-            reply = await _asked(doors, advice, repository, problem)
-        if reply.answer is None:
-            await whisper(doors, click, f"There is no diagnosis by a model. {reply.problem}")
-            return f"failed: {reply.problem}"
-        key = f"{click.value}|diagnosis|{problem.digest}"
-        message = explanation_message(reply, problem.remote["subject"], key=key)
-        if not await say_in_thread(doors, click.message, message, problem.digest):
-            await whisper(doors, click, "A model was asked about this already: look into the thread.")
-    return "done"
+        return await answer_in_thread(
+            doors,
+            click,
+            await doors.store.replies.of(click.value, problem.digest, Asking.DIAGNOSE),
+            partial(_asked, doors, advice, repository, problem),
+            lambda reply: explanation_message(reply, problem.remote["subject"], key=key),
+            digest=problem.digest,
+            about="this",
+        )
 
 
 async def _asked(doors: Doors, advice: Advice, repository: Repository, problem: Effect) -> Reply:
     prompt = prompt_of_problem(repository, problem.remote["subject"], problem.remote["problem"])
-    reply = await ask_prompt(
+    return await ask_prompt(
         prompt,
         advice.model,
         doors.store.spend,
@@ -52,5 +50,3 @@ async def _asked(doors: Doors, advice: Advice, repository: Repository, problem: 
         key=problem.target,
         digest=problem.digest,
     )
-    await doors.store.replies.save(reply)
-    return reply
