@@ -53,10 +53,13 @@ class _Case:
 
 async def clear_what_is_due(doors: Doors) -> None:
     """Take up every report that the gate has to look at; once per tick."""
-    for order in await gate_orders(doors):
+    orders = await gate_orders(doors)
+    # One question for all of them: most have nothing new at most ticks.
+    records = await doors.store.all_open_pull_requests() if orders else ()
+    pulls = {record.pull_request.key: record.pull_request for record in records}
+    for order in orders:
         key = order.remote["pull_request"]
-        record = await doors.store.pull_request(key)
-        if not is_to_look(doors, order, record.pull_request if record is not None else None):
+        if not is_to_look(doors, order, pulls.get(key)):
             continue
         queue, work_key = doors.advice.queue if doors.advice is not None else doors.queue, f"gate of {key}"
         if work_key not in queue.busy_keys and not doors.patience.pauses(work_key, doors.clock()):
