@@ -22,7 +22,6 @@ def sight(candidate: Candidate, packed: PackedTrees, applied: str) -> str:
     ``applied`` is the digest of what Flux applied last (`built_from`), or "" when that is the base.
     """
     base = built_from(candidate.base, candidate.base_closure, packed.tree(candidate.base_tree))
-    live = candidate.base
     told = [
         str(candidate.id),
         candidate.reason,
@@ -32,9 +31,21 @@ def sight(candidate: Candidate, packed: PackedTrees, applied: str) -> str:
         base,
         built_from(candidate.result, candidate.result_closure, packed.tree(candidate.result_tree)),
         applied or base,
-        [live.live, live.generation, live.ready, live.ready_message, sorted(map(str, live.inventory))] if live else [],
+        _standing(candidate.base),
     ]
     return _digest(told)
+
+
+def _standing(kustomization: Kustomization | None) -> list[Any]:
+    """How it stands in the cluster, as far as a report tells it.
+
+    What Flux says of one that is well names the commit that it applied: that moves with every commit.
+    """
+    if kustomization is None:
+        return []
+    ill = kustomization.ready_message if kustomization.ready is False else None
+    inventory = sorted(map(str, kustomization.inventory))
+    return [kustomization.live, kustomization.generation, ill, inventory]
 
 
 def built_from(kustomization: Kustomization | None, closure: Closure | None, tree: Tree) -> str:
