@@ -979,11 +979,12 @@ SCENES = (
     Scene(
         "a kind whose definition comes along",
         main=config("web"),
-        result=config("web") + definition("gadgets", "Gadget") + widget("a").replace("Widget", "Gadget"),
+        # Not the kind of the scene before: this one is applied at the end, and its definition stays.
+        result=config("web") + definition("gimmicks", "Gimmick") + widget("a").replace("Widget", "Gimmick"),
         expected="""
-            create CustomResourceDefinition/gadgets.scenes.example (pull_request)
-            create Gadget/a (pull_request)
-            ! pending-crd Gadget/a
+            create CustomResourceDefinition/gimmicks.scenes.example (pull_request)
+            create Gimmick/a (pull_request)
+            ! pending-crd Gimmick/a
         """,
     ),
     Scene(
