@@ -25,31 +25,31 @@ ANSWER = {"what": "The selector changed.", "why": "It <!channel> is immutable.",
 
 
 async def failed(it: ModelWorld, branch: str = "feature") -> StoredReport:
-    return await it.bot.reported(branch, Verdict.BLOCKED, (REFUSED,))
+    return await it.world.reported(branch, Verdict.BLOCKED, (REFUSED,))
 
 
 def thread(it: ModelWorld) -> list[str]:
     """What stands in threads, a text for each message."""
-    messages = it.bot.slack.workspace.messages[it.bot.channel].values()
+    messages = it.world.slack.workspace.messages[it.world.channel].values()
     return [str(message.blocks) for message in messages if message.thread_ts and message.thread_ts != message.ts]
 
 
 async def pressed(it: ModelWorld, stored: StoredReport, login: str) -> None:
-    await it.bot.pressed(stored, "diagnose", login)
+    await it.world.pressed(stored, "diagnose", login)
 
 
 async def made_up(it: ModelWorld, stored: StoredReport, login: str) -> None:
     """Press a button that is not there (any more)."""
-    posted = await it.bot.message(stored.report.pull_request)
-    click = Click(secrets.token_hex(8), "diagnose", stored.report_id, it.bot.users[login], "T1", posted)
-    await receive_click(it.bot.doors, click)
-    await it.bot.settled()
+    posted = await it.world.message(stored.report.pull_request)
+    click = Click(secrets.token_hex(8), "diagnose", stored.report_id, it.world.users[login], "T1", posted)
+    await receive_click(it.world.doors, click)
+    await it.world.settled()
 
 
 async def test_the_answer_comes_into_the_thread_once_whoever_asks_and_however_often(tmp_path: Path) -> None:
     async with model_world(tmp_path) as it:
         stored = await failed(it)
-        assert "diagnose" in it.bot.buttons(await it.bot.message(stored.report.pull_request))
+        assert "diagnose" in it.world.buttons(await it.world.message(stored.report.pull_request))
         it.says(**ANSWER)
         await pressed(it, stored, "nobody")
         [said] = thread(it)
@@ -59,20 +59,20 @@ async def test_the_answer_comes_into_the_thread_once_whoever_asks_and_however_of
         # Its words are plain text: nobody is called.
         [section] = [
             block
-            for message in it.bot.slack.workspace.messages[it.bot.channel].values()
+            for message in it.world.slack.workspace.messages[it.world.channel].values()
             for block in message.blocks or ()
             if "immutable." in str(block)
         ]
         assert section["text"]["type"] == "plain_text"
         assert "spec.selector: field is immutable" in it.prompts()[0]
-        assert "A model is asked" in it.bot.heard("nobody")[0]
+        assert "A model is asked" in it.world.heard("nobody")[0]
         await pressed(it, stored, "reviewer")
-        await it.bot.restart()
+        await it.world.restart()
         await pressed(it, stored, "author")
         assert len(it.model.calls) == 1
         assert thread(it) == [said]
-        assert "asked about this report already" in it.bot.heard("author")[0]
-        assert await it.bot.decisions(stored) == ()
+        assert "asked about this report already" in it.world.heard("author")[0]
+        assert await it.world.decisions(stored) == ()
 
 
 async def test_a_stop_between_asking_and_posting_doubles_nothing_and_loses_nothing(tmp_path: Path) -> None:
@@ -80,17 +80,21 @@ async def test_a_stop_between_asking_and_posting_doubles_nothing_and_loses_nothi
         stored = await failed(it)
         it.says(**ANSWER)
         await pressed(it, stored, "reviewer")
-        [effect] = await it.bot.doors.store.effects("diagnosis")
+        [effect] = await it.world.doors.store.effects("diagnosis")
         # Killed after the post, before it was written down.
-        await it.bot.doors.store.save_effect(replace(effect, state=EffectState.BEGUN, remote={}), it.bot.doors.clock())
+        await it.world.doors.store.save_effect(
+            replace(effect, state=EffectState.BEGUN, remote={}), it.world.doors.clock()
+        )
         await pressed(it, stored, "reviewer")
         assert len(thread(it)) == 1
-        [after] = await it.bot.doors.store.effects("diagnosis")
+        [after] = await it.world.doors.store.effects("diagnosis")
         assert after == effect
         # Killed before the post: the answer is kept, and comes without another question.
-        posted = it.bot.slack.workspace.messages[it.bot.channel]
+        posted = it.world.slack.workspace.messages[it.world.channel]
         del posted[effect.remote["timestamp"]]
-        await it.bot.doors.store.save_effect(replace(effect, state=EffectState.BEGUN, remote={}), it.bot.doors.clock())
+        await it.world.doors.store.save_effect(
+            replace(effect, state=EffectState.BEGUN, remote={}), it.world.doors.clock()
+        )
         await pressed(it, stored, "reviewer")
         assert len(thread(it)) == 1
         assert len(it.model.calls) == 1
@@ -102,16 +106,16 @@ async def test_where_there_is_no_answer_the_providers_words_say_why_and_it_may_b
         it.model.script.add(Answer(status=402, message="Your credit of 3 acorns is used up."))
         await pressed(it, stored, "reviewer")
         assert thread(it) == []
-        assert "402: Your credit of 3 acorns is used up." in it.bot.heard("reviewer")[-1]
+        assert "402: Your credit of 3 acorns is used up." in it.world.heard("reviewer")[-1]
         it.says(**ANSWER)
         await pressed(it, stored, "reviewer")
         assert len(thread(it)) == 1
         other = await failed(it, "other")
         it.model.script.add(Answer(text="Hm.", times=2))
         await pressed(it, other, "author")
-        assert "twice" in it.bot.heard("author")[-1]
+        assert "twice" in it.world.heard("author")[-1]
         await pressed(it, other, "author")
-        assert "(llm.limits)" in it.bot.heard("author")[-1]
+        assert "(llm.limits)" in it.world.heard("author")[-1]
         assert len(it.model.calls) == 4
 
 
@@ -119,16 +123,16 @@ async def test_only_what_failed_has_the_button_and_nothing_held_or_outdated_is_s
     async with model_world(tmp_path) as it:
         shown = {}
         for verdict in Verdict:
-            stored = await it.bot.reported(verdict.value.replace("_", "-"), verdict)
-            shown[verdict] = "diagnose" in it.bot.buttons(await it.bot.message(stored.report.pull_request))
+            stored = await it.world.reported(verdict.value.replace("_", "-"), verdict)
+            shown[verdict] = "diagnose" in it.world.buttons(await it.world.message(stored.report.pull_request))
             if not shown[verdict]:
                 await made_up(it, stored, "reviewer")
-                assert "Nothing was asked." in it.bot.heard("reviewer")[-1]
+                assert "Nothing was asked." in it.world.heard("reviewer")[-1]
         assert {verdict for verdict, there in shown.items() if there} == {Verdict.BLOCKED, Verdict.INCOMPLETE}
         before = await failed(it)
-        await it.bot.report_on(before.report.pull_request.number, Verdict.BLOCKED)
+        await it.world.report_on(before.report.pull_request.number, Verdict.BLOCKED)
         await made_up(it, before, "author")
-        assert "read the new report" in it.bot.heard("author")[-1]
+        assert "read the new report" in it.world.heard("author")[-1]
         assert it.model.calls == []
 
 
@@ -136,7 +140,7 @@ async def test_only_what_failed_has_the_button_and_nothing_held_or_outdated_is_s
 async def test_no_button_and_no_question_where_it_is_not_allowed(tmp_path: Path, llm: str, repositories: str) -> None:
     async with model_world(tmp_path, llm, repositories=repositories) as it:
         stored = await failed(it)
-        assert "diagnose" not in it.bot.buttons(await it.bot.message(stored.report.pull_request))
+        assert "diagnose" not in it.world.buttons(await it.world.message(stored.report.pull_request))
         await made_up(it, stored, "reviewer")
-        assert "No model is asked about acme/fleet (llm.repositories). Nothing was asked." in it.bot.heard("reviewer")
+        assert "No model is asked about acme/fleet (llm.repositories). Nothing was asked." in it.world.heard("reviewer")
         assert it.model.calls == []

@@ -29,14 +29,14 @@ ANSWERS: dict[Asking, dict[str, object]] = {
 
 async def command(it: ModelWorld, *arguments: str) -> tuple[int, str]:
     """Run a command in a thread, with an event loop of its own; gives its exit code and what it said."""
-    done = await asyncio.to_thread(RUN.invoke, app, [*arguments, "--settings", str(it.bot.settings)])
+    done = await asyncio.to_thread(RUN.invoke, app, [*arguments, "--settings", str(it.world.settings)])
     return done.exit_code, done.output + str(done.exception or "")
 
 
 async def asked(it: ModelWorld, asking: Asking, limits: SpendLimits | None = None) -> Reply:
     """Ask about a report that changes something: this world's own cluster does not answer."""
-    settings = load_settings(it.bot.settings)
-    store = it.bot.doors.store
+    settings = load_settings(it.world.settings)
+    store = it.world.doors.store
     async with opened_model(settings) as model:
         return await ask_model(
             samples.changes_report(),
@@ -44,7 +44,7 @@ async def asked(it: ModelWorld, asking: Asking, limits: SpendLimits | None = Non
             model,
             store.spend,
             limits=limits or SpendLimits(),
-            clock=it.bot.doors.clock,
+            clock=it.world.doors.clock,
         )
 
 
@@ -77,8 +77,8 @@ async def test_no_way_of_asking_sends_what_is_not_allowed(tmp_path: Path, llm: s
     # An override is no permission.
     llm += "  overrides: [{repositories: ['acme/*'], language: French}]\n"
     async with model_world(tmp_path, llm, repositories=repositories) as it:
-        stored = await it.bot.reported("feature", tell=False)
-        pull, settings = stored.report.pull_request, load_settings(it.bot.settings)
+        stored = await it.world.reported("feature", tell=False)
+        pull, settings = stored.report.pull_request, load_settings(it.world.settings)
         board = ProgressBoard(shown=False, quiet=True)
         for asking in Asking:
             with pytest.raises(SettingsError, match=r"llm\.repositories does not name acme/fleet"):
@@ -88,7 +88,7 @@ async def test_no_way_of_asking_sends_what_is_not_allowed(tmp_path: Path, llm: s
 
 async def test_the_command_diagnoses(tmp_path: Path) -> None:
     async with model_world(tmp_path) as it:
-        stored = await it.bot.reported("feature", tell=False)
+        stored = await it.world.reported("feature", tell=False)
         url = stored.report.pull_request.html_url
         code, said = await command(it, "diagnose", url, "--show-prompt")
         assert code == 0
@@ -107,7 +107,7 @@ async def test_the_command_diagnoses(tmp_path: Path) -> None:
 
 async def test_the_command_gives_json_and_says_why_there_is_nothing(tmp_path: Path) -> None:
     async with model_world(tmp_path) as it:
-        stored = await it.bot.reported("feature", tell=False)
+        stored = await it.world.reported("feature", tell=False)
         url = stored.report.pull_request.html_url
         it.says(times=2, nonsense=1)
         code, said = await command(it, "review", url, "--ask", "diagnose", "--output", "json")

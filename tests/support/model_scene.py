@@ -8,23 +8,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import sample_reports as samples
-from click_world import ClickWorld, click_world
+from model_world import ModelWorld, model_world
 from waiting import until
 
 from gitops_bot.journeys.review_pull_request import tell_kept_report
 from gitops_bot.models.opinions import Opinion, Usage
 from gitops_bot.models.records import Progress, StoredReport
 from gitops_bot.models.reports import Report
-from gitops_bot.sandbox.llm import LanguageModelStandIn
 
-KEY = "our-gateway-0001"
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @dataclass
-class Scene:
-    world: ClickWorld
-    model: LanguageModelStandIn
+class Scene(ModelWorld):
     stored: StoredReport
 
     async def told(self, report: Report | None = None, digest: str = "d1") -> None:
@@ -57,19 +53,8 @@ class Scene:
 
 @asynccontextmanager
 async def scene(folder: Path, llm: str = "", *, repositories: str = "acme/*") -> AsyncIterator[Scene]:
-    model = LanguageModelStandIn(folder / "model")
-    await model.start()
-    (folder / "llm-key").write_text(KEY, encoding="utf-8")
-    settings = (
-        f"llm:\n  repositories: ['{repositories}']\n  deadline: 5\n"
-        f"  endpoints: [{{base_url: '{model.base_url}', model: small, api_key_file: {folder / 'llm-key'}, "
-        f"prices: {{input: 1, output: 2}}}}]\n{llm}"
-    )
-    try:
-        async with click_world(folder, settings) as world:
-            yield Scene(world, model, await world.reported("feature", tell=False))
-    finally:
-        await model.stop()
+    async with model_world(folder, llm, repositories=repositories) as it:
+        yield Scene(it.world, it.model, await it.world.reported("feature", tell=False))
 
 
 def review(*findings: dict[str, str], judgement: str = "comment", summary: str = "It scales. It is fine. More.") -> str:

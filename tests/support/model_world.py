@@ -15,9 +15,9 @@ KEY = "our-gateway-0001"
 
 @dataclass
 class ModelWorld:
-    """``bot`` is the service with its stand-ins, ``model`` the stand-in that it asks."""
+    """``world`` is the service with its stand-ins, ``model`` the stand-in that it asks."""
 
-    bot: ClickWorld
+    world: ClickWorld
     model: LanguageModelStandIn
 
     def says(self, times: int = 1, **fields: object) -> None:
@@ -43,7 +43,7 @@ async def model_world(folder: Path, llm: str = "", *, repositories: str = "acme/
         f"prices: {{input: 1, output: 2}}}}]\n{llm}"
     )
     try:
-        async with click_world(folder, settings) as bot:
-            yield ModelWorld(bot, model)
+        async with click_world(folder, settings) as world:
+            yield ModelWorld(world, model)
     finally:
         await model.stop()
