@@ -77,6 +77,13 @@ class ApiReader:
             self._known.pop(key, None)
             raise
 
+    async def get_if_readable(self, path: str) -> Mapping[str, Any] | None:
+        """Read one object; {} when there is none, None when this identity may not read it. ApiUnreachableError."""
+        try:
+            return await self.get(path) or {}
+        except NotReadableError:
+            return None
+
     async def _request(self, path: str, accept: str) -> Mapping[str, Any] | None:
         request = (
             f"GET {self._prefix}{path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\n"

@@ -9,9 +9,8 @@ so does what SOPS encrypted in git.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from gitops_bot.flux.api_reader import ApiReader, NotReadableError, is_name
+from gitops_bot.flux.api_reader import ApiReader, is_name
 from gitops_bot.flux.substitutions import (
     data_of,
     kustomization_path,
@@ -53,7 +52,7 @@ class ConfigMapSecrets:
         self, namespace: str, name: str, data: Mapping[str, bytes], encrypted: frozenset[tuple[str, str]]
     ) -> Held:
         """Tell what of ``data`` is secret; that is the ConfigMap's, or what a change makes of it."""
-        live = await self._seen(object_path("ConfigMap", namespace, name)) if is_name(name) else {}
+        live = await self._reader.get_if_readable(object_path("ConfigMap", namespace, name)) if is_name(name) else {}
         now = data_of(live or {}, "ConfigMap")
         if any(kind == "ConfigMap" and inner in name for kind, inner in encrypted):
             return _everything({**now, **data})
@@ -77,13 +76,13 @@ class ConfigMapSecrets:
         waiting, seen = [owner], {owner}
         while waiting:
             namespace, name = waiting.pop()
-            live = await self._seen(kustomization_path(namespace, name))
+            live = await self._reader.get_if_readable(kustomization_path(namespace, name))
             behind.whole = behind.whole and live is not None
             makers = [owner_of(live or {})]
             for reference in spec_references(live or {}):
                 if not is_name(reference.name):
                     continue
-                found = await self._seen(object_path(reference.kind, namespace, reference.name))
+                found = await self._reader.get_if_readable(object_path(reference.kind, namespace, reference.name))
                 behind.whole = behind.whole and found is not None
                 if reference.kind == "Secret":
                     behind.values += data_of(found or {}, "Secret").items()
@@ -96,13 +95,6 @@ class ConfigMapSecrets:
             seen |= new
             waiting += sorted(new)
         return behind
-
-    async def _seen(self, path: str) -> Mapping[str, Any] | None:
-        """Read one object; {} when there is none, None when this identity may not."""
-        try:
-            return await self._reader.get(path) or {}
-        except NotReadableError:
-            return None
 
 
 def _everything(data: Mapping[str, bytes]) -> Held:

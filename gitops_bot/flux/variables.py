@@ -116,24 +116,17 @@ class VariableReader:
         seen: set[tuple[str, str]] = set()
         while (namespace, name) not in seen and len(seen) <= _GENERATIONS:
             seen.add((namespace, name))
-            live = await self._readable(kustomization_path(namespace, name))
+            live = await self._reader.get_if_readable(kustomization_path(namespace, name)) or {}
             if len(seen) > 1:
                 for reference in spec_references(live):
                     if reference.kind == "Secret" and is_name(reference.name):
-                        found = await self._readable(object_path("Secret", namespace, reference.name))
-                        values += data_of(found, "Secret").items()
+                        found = await self._reader.get_if_readable(object_path("Secret", namespace, reference.name))
+                        values += data_of(found or {}, "Secret").items()
             owner = owner_of(live)
             if owner is None:
                 break
             namespace, name = owner
         return values
-
-    async def _readable(self, path: str) -> Mapping[str, Any]:
-        """Read one object; nothing when this identity may not."""
-        try:
-            return await self._reader.get(path) or {}
-        except NotReadableError:
-            return {}
 
     async def _given(self, kustomization: Kustomization, reference: Reference) -> dict[str, bytes]:
         """Give a ConfigMap as a change will make it; what is not known of it stays as it is in the cluster."""
