@@ -1,14 +1,13 @@
 """``gitops-bot llm check``: show a few fixed cases to a model, in every way of asking, and say what is wrong."""
 
 from collections.abc import AsyncIterator, Callable, Collection
-from dataclasses import replace
 from datetime import datetime
 
 from gitops_bot.errors import ModelError
 from gitops_bot.journeys.ask_model import ModelPurse
 from gitops_bot.journeys.ports import LanguageModel, Spend
 from gitops_bot.models.checks import CheckState
-from gitops_bot.models.opinions import Asking, Limits, ModelCheck, Said, SpendLimits, Usage
+from gitops_bot.models.opinions import Asking, ModelCheck, Said, SpendLimits, Usage
 from gitops_bot.rules.model_cases import MODEL_CASES, ModelCase, in_short, speaks, words_of
 
 # What these calls are counted for, in the place of a pull request.
@@ -24,11 +23,8 @@ async def check_model(
     clock: Callable[[], datetime],
     asks: Collection[Asking] = tuple(Asking),
 ) -> AsyncIterator[ModelCheck]:
-    """Try the cases of these ways of asking one after the other; the last check is what all of them cost.
-
-    It is about no pull request: of the limits those of the day and the month hold.
-    """
-    limits = replace(limits, pull_request=Limits())
+    """Try the cases of these ways of asking one after the other; the last check is what all of them cost."""
+    limits = limits.of_no_pull_request()
     paid, seconds, said = Usage(), 0.0, []
     for case in MODEL_CASES:
         if case.asking not in asks:

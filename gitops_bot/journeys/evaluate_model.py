@@ -11,7 +11,7 @@ from gitops_bot.errors import ModelError
 from gitops_bot.journeys.ask_model import ModelPurse, prompt_for
 from gitops_bot.journeys.ports import LanguageModel, Spend
 from gitops_bot.models.evaluation import Attempt, CaseResult, EvaluationCase
-from gitops_bot.models.opinions import Asking, Limits, Prompt, SpendLimits, Usage
+from gitops_bot.models.opinions import Asking, Prompt, SpendLimits, Usage
 from gitops_bot.rules.evaluation import result_of
 
 # What these calls are counted for, in the place of a pull request.
@@ -24,7 +24,6 @@ class Trial:
 
     model: LanguageModel
     spend: Spend
-    # Those of a day and a month hold; no case is a pull request.
     limits: SpendLimits
     clock: Callable[[], datetime]
     at_once: int = 4
@@ -85,7 +84,7 @@ async def _tried(trial: Trial, case: EvaluationCase) -> CaseResult | None:
 
 
 async def _asked(trial: Trial, prompt: Prompt) -> Attempt | None:
-    purse = _Purse(trial.spend, replace(trial.limits, pull_request=Limits()), trial.clock, _NAME)
+    purse = _Purse(trial.spend, trial.limits.of_no_pull_request(), trial.clock, _NAME)
     try:
         # The repository is made up: no setting of a real one is meant.
         said = await trial.model.ask(replace(prompt, repository=""), purse)

@@ -252,3 +252,7 @@ class SpendLimits:
     pull_request: Limits = Limits()
     day: Limits = Limits()
     month: Limits = Limits()
+
+    def of_no_pull_request(self) -> "SpendLimits":
+        """Give those that hold for a call that is about no pull request: of the day and the month."""
+        return SpendLimits(day=self.day, month=self.month)
