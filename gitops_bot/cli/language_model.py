@@ -66,7 +66,8 @@ def _ask(
 
     from gitops_bot.errands import ask_once, prompt_once
     from gitops_bot.journeys.diff_pull_request import pull_request_of
-    from gitops_bot.views.replies import reply_json, reply_text
+    from gitops_bot.views.opinion_json import reply_json
+    from gitops_bot.views.replies import reply_text
 
     loaded = load_settings(settings)
     telemetry.set_up_logging("ERROR", as_json=False)

@@ -13,7 +13,7 @@ from gitops_bot.models.pull_requests import PullRequest
 from gitops_bot.models.records import Effect, EffectState, StoredReport
 from gitops_bot.views import github_comment
 from gitops_bot.views.gates import gate_line
-from gitops_bot.views.opinions import opinion_json
+from gitops_bot.views.opinion_json import opinion_json
 
 
 async def comment_effect(doors: Doors, pull: PullRequest) -> Effect | None:

@@ -23,7 +23,7 @@ from gitops_bot.models.opinions import Judgement, Opinion
 from gitops_bot.models.reports import ClusterReport, Finding, KustomizationReport, Report, RowState, Severity, Verdict
 from gitops_bot.models.rights import Right
 from gitops_bot.rules.rbac_rules import text_to_paste
-from gitops_bot.views.opinions import opinion_json
+from gitops_bot.views.opinion_json import opinion_json
 from gitops_bot.views.summary import Tally, has_hidden_text, headline, tally
 
 VERSION = 1

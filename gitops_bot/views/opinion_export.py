@@ -15,7 +15,7 @@ from gitops_bot.models.opinions import Opinion, Votes
 from gitops_bot.rules.cleaning import clean_line
 from gitops_bot.rules.decisions import Action
 from gitops_bot.rules.fates import Past, about_report, deeds_of_people, ending
-from gitops_bot.views.opinions import opinion_json
+from gitops_bot.views.opinion_json import opinion_json
 
 # The wide forms are read like the narrow ones where East Asian input is expected.
 _FORMULAS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")

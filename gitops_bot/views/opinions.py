@@ -131,37 +131,6 @@ def opinion_values(opinion: Opinion | None) -> dict[str, Any] | None:
     }
 
 
-def opinion_json(opinion: Opinion | None) -> dict[str, Any] | None:
-    """Give it as JSON values, as schema() of json_report describes them."""
-    if opinion is None:
-        return None
-    answer = opinion.answer
-    return {
-        "at": opinion.at.isoformat(),
-        "judgement": answer.judgement.value if answer else None,
-        "summary": answer.summary if answer else "",
-        "findings": [
-            {
-                "object": one.object,
-                "field": one.field,
-                "severity": one.severity.value,
-                "message": one.message,
-                "suggestion": one.suggestion,
-            }
-            for one in (answer.findings if answer else ())
-        ],
-        "problem": opinion.problem,
-        "model": opinion.model,
-        "calls": opinion.usage.calls,
-        "prompt_tokens": opinion.usage.prompt_tokens,
-        "answer_tokens": opinion.usage.answer_tokens,
-        "money": opinion.usage.money,
-        "seconds": opinion.seconds,
-        "findings_left_out": opinion.dropped,
-        "not_seen": list(opinion.missing),
-    }
-
-
 def _wrapped(lines: Iterable[str]) -> list[str]:
     """Break lines where a fence would make people scroll."""
     return [part for line in lines for part in textwrap.wrap(line, _COLUMNS, subsequent_indent="   ")]

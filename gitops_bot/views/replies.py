@@ -1,9 +1,7 @@
-"""What a model answered when somebody asked: for a terminal, as JSON, and for the thread of a message.
+"""What a model answered when somebody asked: for a terminal, and for the thread of a message.
 
 An opinion, marked as that. Its words are foreign: nothing in them is parsed.
 """
-
-from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -64,46 +62,6 @@ def _worth(reply: Reply) -> str:
     if isinstance(reply.answer, Score):
         said[-1] = _CLEARS_NOTHING
     return " · ".join(said)
-
-
-def reply_json(reply: Reply) -> dict[str, Any]:
-    """Give an answer as JSON values; ``answer`` is null where there is none, and ``problem`` says why."""
-    return {
-        "ask": reply.asking.value,
-        "pull_request": reply.pull_request,
-        "report_digest": reply.digest,
-        "kustomization": reply.about,
-        "at": reply.at.isoformat(),
-        "answer": _answer_json(reply),
-        "problem": reply.problem,
-        "model": reply.model,
-        "calls": reply.usage.calls,
-        "prompt_tokens": reply.usage.prompt_tokens,
-        "answer_tokens": reply.usage.answer_tokens,
-        "money": reply.usage.money,
-        "seconds": reply.seconds,
-        "findings_left_out": reply.dropped,
-        "not_seen": list(reply.missing),
-    }
-
-
-def _answer_json(reply: Reply) -> dict[str, Any] | None:
-    answer = reply.answer
-    if isinstance(answer, ReviewAnswer):
-        findings = [
-            {
-                "object": one.object,
-                "field": one.field,
-                "severity": one.severity.value,
-                "message": one.message,
-                "suggestion": one.suggestion,
-            }
-            for one in answer.findings
-        ]
-        return {"summary": answer.summary, "judgement": answer.judgement.value, "findings": findings}
-    if isinstance(answer, Diagnosis):
-        return {"what": answer.what, "why": answer.why, "how": answer.how}
-    return {"score": answer.score, "reasons": list(answer.reasons)} if answer else None
 
 
 def diagnosis_message(reply: Reply, pull: PullRequest, *, key: str) -> ChatMessage:

@@ -23,7 +23,8 @@ from gitops_bot.views import slack_blocks as block
 from gitops_bot.views.gates import gate_blocks
 from gitops_bot.views.html_report import html_report
 from gitops_bot.views.json_report import content_to_digest
-from gitops_bot.views.opinions import is_cut, opinion_blocks, opinion_json
+from gitops_bot.views.opinion_json import opinion_json
+from gitops_bot.views.opinions import is_cut, opinion_blocks
 from gitops_bot.views.outcomes import outcome_blocks
 from gitops_bot.views.risks import RiskGroup, one_line, risk_groups, risk_lines, risk_title
 from gitops_bot.views.slack_blocks import Block

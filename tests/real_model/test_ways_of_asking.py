@@ -43,7 +43,8 @@ from gitops_bot.models.records import Progress, StoredReport
 from gitops_bot.models.reports import Report
 from gitops_bot.policies import spend_limits
 from gitops_bot.store import open_store
-from gitops_bot.views.replies import reply_json, reply_text
+from gitops_bot.views.opinion_json import reply_json
+from gitops_bot.views.replies import reply_text
 
 # Prompts are read at some hundred tokens a second on two cores, and answers written at some twenty.
 pytestmark = pytest.mark.timeout(900)

@@ -22,8 +22,9 @@ from gitops_bot.models.reports import ClusterReport, Report, RowState, Severity,
 from gitops_bot.rules.opinions import checked
 from gitops_bot.rules.questions import has_failure, why_not_asked
 from gitops_bot.views.lines import own_changes
+from gitops_bot.views.opinion_json import reply_json
 from gitops_bot.views.prompt import prompt_of
-from gitops_bot.views.replies import diagnosis_message, reply_json, reply_text
+from gitops_bot.views.replies import diagnosis_message, reply_text
 
 ALL = list(Asking)
 

@@ -258,6 +258,7 @@ PREPARING = {
     "json_report": "JSON for programs, which shows values as they are",
     "lines": "the lines of everything above",
     "opinion_export": "JSON and CSV for programs, test_opinion_views' own",
+    "opinion_json": "JSON for programs, which shows values as they are",
     "opinion_words": "the lines of opinions, which are fed above",
     "prompt": "fences for a model, test_opinions' own",
     "rights_manifests": "YAML for programs, test_rights' own",
@@ -276,10 +277,8 @@ PARTS = {
     "agreement.share_words",
     # What the page and programs get: values, which html_report escapes and json_report gives as they are.
     "opinions.opinion_values",
-    "opinions.opinion_json",
     "opinions.is_cut",
     "evaluation.evaluation_json",
-    "replies.reply_json",
     # Its caller fills words of the administrator with what it escapes itself.
     "slack_message.command_message",
     "slack_actions.extra_row",
