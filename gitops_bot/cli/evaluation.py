@@ -10,9 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from gitops_bot import telemetry
-from gitops_bot.cli.options import Output, OutputOption, SettingsFile
-from gitops_bot.config import load_settings
+from gitops_bot.cli.options import Output, OutputOption, SettingsFile, settings_of
 from gitops_bot.models.evaluation import CaseKind, CaseResult
 
 _BROKEN_OFF = 130
@@ -43,8 +41,7 @@ def llm_eval(
     from gitops_bot.rules.evaluation import evaluation_of
     from gitops_bot.views.evaluation import evaluation_json, evaluation_view
 
-    loaded = load_settings(settings)
-    telemetry.set_up_logging("ERROR", as_json=False)
+    loaded = settings_of(settings)
     cases = read_cases(folder, case or (), kind or (), limit)
     results: list[CaseResult] = []
     stopped_by, broken_off = "", False

@@ -8,9 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from gitops_bot import telemetry
-from gitops_bot.cli.options import SettingsFile, print_checks
-from gitops_bot.config import load_settings
+from gitops_bot.cli.options import SettingsFile, print_checks, settings_of
 from gitops_bot.errors import SettingsError
 
 
@@ -18,9 +16,7 @@ def check(settings: SettingsFile = None) -> None:
     """Try every setting, token, scope and right, and say what to mend. Exit code 1: something does not work."""
     from gitops_bot.errands import check_settings
 
-    loaded = load_settings(settings)
-    telemetry.set_up_logging("ERROR", as_json=False)
-    print_checks(check_settings(loaded))
+    print_checks(check_settings(settings_of(settings)))
 
 
 def rbac(
@@ -47,8 +43,7 @@ def rbac(
     from gitops_bot.rules.fleet_rights import Choices, RightsPlan
     from gitops_bot.views import rights_manifests as view
 
-    loaded = load_settings(settings)
-    telemetry.set_up_logging("ERROR", as_json=False)
+    loaded = settings_of(settings)
     choices = Choices(secrets=with_secrets, roles=with_roles, namespaced=namespaced)
     console = Console(soft_wrap=True, highlight=False)
     plans: list[RightsPlan] = []

@@ -8,10 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from gitops_bot import telemetry
-from gitops_bot.cli.options import Output, OutputOption, SettingsFile, counting, print_checks
-from gitops_bot.config import load_settings
-from gitops_bot.journeys.progress_board import ProgressBoard
+from gitops_bot.cli.options import Output, OutputOption, SettingsFile, counting, print_checks, settings_of
 from gitops_bot.models.checks import Check
 from gitops_bot.models.opinions import Asking, ModelCheck
 
@@ -69,16 +66,14 @@ def _ask(
     from gitops_bot.views.opinion_json import reply_json
     from gitops_bot.views.replies import reply_text
 
-    loaded = load_settings(settings)
-    telemetry.set_up_logging("ERROR", as_json=False)
+    loaded = settings_of(settings)
     repository, number = pull_request_of(url, loaded.github.html_url)
-    board = ProgressBoard(shown=False, quiet=True)
     if show_prompt:
-        with counting(board):
+        with counting() as board:
             text = asyncio.run(prompt_once(loaded, repository, number, board, asking, kustomization))
         typer.echo(text)
         return
-    with counting(board):
+    with counting() as board:
         reply = asyncio.run(ask_once(loaded, repository, number, board, asking, kustomization))
     if output is Output.JSON:
         typer.echo(json.dumps(reply_json(reply), indent=2))
@@ -100,8 +95,7 @@ def llm_check(settings: SettingsFile = None) -> None:
     from gitops_bot.errands import check_language_model
     from gitops_bot.views import model_checks
 
-    loaded = load_settings(settings)
-    telemetry.set_up_logging("ERROR", as_json=False)
+    loaded = settings_of(settings)
     console = Console()
     found: dict[str, list[ModelCheck]] = {}
 

@@ -8,11 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from gitops_bot import telemetry
-from gitops_bot.cli.options import Output, OutputOption, SettingsFile, counting
+from gitops_bot.cli.options import Output, OutputOption, SettingsFile, counting, log_errors_only
 from gitops_bot.config import settings_for_diff
 from gitops_bot.errors import SettingsError
-from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.models.reports import Report, Verdict
 from gitops_bot.screen import Color, show
 
@@ -58,10 +56,9 @@ def diff(
     if object_name and (full or output is Output.JSON):
         raise typer.BadParameter("--object is a view of its own: leave out --full and --output.")
     loaded = settings_for_diff(settings, kubeconfig, context)
-    telemetry.set_up_logging("ERROR", as_json=False)
+    log_errors_only()
     repository, number = pull_request_of(url, loaded.github.html_url)
-    board = ProgressBoard(shown=False, quiet=True)
-    with counting(board):
+    with counting() as board:
         report = asyncio.run(diff_once(loaded, repository, number, board, as_myself=as_myself))
     opinion = asyncio.run(kept_opinion(loaded, report))
     if output is Output.JSON:
@@ -106,7 +103,7 @@ def affected(
     from gitops_bot.rules.manifests import UnreadableManifestError
     from gitops_bot.views import affected_list
 
-    telemetry.set_up_logging("ERROR", as_json=False)
+    log_errors_only()
     try:
         text = b""
         if kustomizations:

@@ -10,6 +10,8 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console, RenderableType
 
+from gitops_bot import telemetry
+from gitops_bot.config import Settings, load_settings
 from gitops_bot.journeys.progress_board import ProgressBoard
 from gitops_bot.models.checks import Check, CheckState
 from gitops_bot.views.terminal_checks import check_line, summary_line
@@ -32,12 +34,25 @@ class Output(StrEnum):
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="text for people, json for programs.")]
 
 
+def settings_of(file: Path | None) -> Settings:
+    """Read the settings for a command that a person waits for."""
+    loaded = load_settings(file)
+    log_errors_only()
+    return loaded
+
+
+def log_errors_only() -> None:
+    """Leave standard error to what a person has to know."""
+    telemetry.set_up_logging("ERROR", as_json=False)
+
+
 @contextmanager
-def counting(board: ProgressBoard) -> Iterator[None]:
-    """Show on standard error how far the work has come, where a person watches."""
+def counting() -> Iterator[ProgressBoard]:
+    """Give a board, and show on standard error how far the work has come, where a person watches."""
+    board = ProgressBoard(shown=False, quiet=True)
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield
+        yield board
         return
     with console.status("looking at the pull request") as status:
 
@@ -46,7 +61,7 @@ def counting(board: ProgressBoard) -> Iterator[None]:
                 status.update(f"looking at {board.done} of {board.total} Kustomizations")
 
         board.on_change = count
-        yield
+        yield board
 
 
 def print_checks(

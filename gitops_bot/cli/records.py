@@ -8,9 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from gitops_bot import telemetry
-from gitops_bot.cli.options import Output, OutputOption, SettingsFile
-from gitops_bot.config import load_settings
+from gitops_bot.cli.options import Output, OutputOption, SettingsFile, settings_of
 
 
 def accuracy(settings: SettingsFile = None, output: OutputOption = Output.TEXT) -> None:
@@ -20,8 +18,7 @@ def accuracy(settings: SettingsFile = None, output: OutputOption = Output.TEXT) 
     from gitops_bot.errands import read_outcomes
     from gitops_bot.views import outcomes
 
-    telemetry.set_up_logging("ERROR", as_json=False)
-    found = asyncio.run(read_outcomes(load_settings(settings)))
+    found = asyncio.run(read_outcomes(settings_of(settings)))
     if output is Output.JSON:
         right, total = outcomes.share(found)
         typer.echo(json.dumps({"objects": total, "as_reported": right, "kustomizations": len(found)}))
@@ -46,8 +43,7 @@ def audit(
 
     if ctx.invoked_subcommand:
         return
-    telemetry.set_up_logging("ERROR", as_json=False)
-    entries, _ = asyncio.run(read_audit_trail(load_settings(settings)))
+    entries, _ = asyncio.run(read_audit_trail(settings_of(settings)))
     found = [
         entry
         for entry in entries
@@ -74,8 +70,7 @@ def verify(
     from gitops_bot.rules.audit import broken
     from gitops_bot.views import audit_list
 
-    telemetry.set_up_logging("ERROR", as_json=False)
-    entries, anchors = asyncio.run(read_audit_trail(load_settings(settings)))
+    entries, anchors = asyncio.run(read_audit_trail(settings_of(settings)))
     anchors = (*anchors, *(newest or ()))
     problem = broken(entries, anchors)
     Console().print(audit_list.verification(entries, len(anchors), problem))
@@ -100,8 +95,7 @@ def llm_export(
     from gitops_bot.errands import read_opinions
     from gitops_bot.views import opinion_export
 
-    telemetry.set_up_logging("ERROR", as_json=False)
-    kept = asyncio.run(read_opinions(load_settings(settings), since))
+    kept = asyncio.run(read_opinions(settings_of(settings), since))
     write = opinion_export.csv_table if output is ExportOutput.CSV else opinion_export.json_lines
     typer.echo(write(kept), nl=False)
 
@@ -126,8 +120,7 @@ def gate_report(
     from gitops_bot.errands import read_agreement
     from gitops_bot.views import agreement
 
-    telemetry.set_up_logging("ERROR", as_json=False)
-    of, found = asyncio.run(read_agreement(load_settings(settings), month))
+    of, found = asyncio.run(read_agreement(settings_of(settings), month))
     if output is Output.JSON:
         typer.echo(json.dumps(agreement.agreement_json(found, of), indent=2))
     else:
