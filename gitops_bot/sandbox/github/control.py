@@ -7,7 +7,8 @@ from typing import Any
 
 from aiohttp import web
 
-from gitops_bot.sandbox.github.faults import Faults
+from gitops_bot.sandbox.faults import FaultList
+from gitops_bot.sandbox.github.faults import Fault
 from gitops_bot.sandbox.github.front import Front
 from gitops_bot.sandbox.github.limits import Limits
 from gitops_bot.sandbox.github.records import PERMISSIONS, BranchRule, Repository, Token
@@ -21,7 +22,7 @@ class WrongOrder(Exception):
 class Control:
     """Answers ``/_control/…``; bodies and answers are JSON."""
 
-    def __init__(self, state: State, *, front: Front, limits: Limits, faults: Faults) -> None:
+    def __init__(self, state: State, *, front: Front, limits: Limits, faults: FaultList[Fault]) -> None:
         self._state = state
         self._front = front
         self._limits = limits

@@ -1,32 +1,17 @@
 """Every answer of the API, one JSON line each, for a check against GitHub's OpenAPI description."""
 
-import json
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-FILE_NAME = "exchanges.jsonl"
+from gitops_bot.sandbox.json_lines import JsonLines
 
 
-class Exchanges:
-    """Appends to ``exchanges.jsonl`` in the state folder. A line is written at once: a kill loses none."""
+class Exchanges(JsonLines):
+    """Appends to ``exchanges.jsonl`` in the state folder."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / FILE_NAME
-        self._file: TextIO | None = None
-
-    def open(self) -> None:
-        """Begin, after what an earlier run left."""
-        self._file = self.path.open("a", encoding="utf-8", buffering=1)
+        super().__init__(folder, "exchanges.jsonl")
 
     def add(self, method: str, template: str, status: int, *, version: str, body: Any) -> None:
         """Write one answer: what GitHub would say, before a fault that was switched on broke it."""
-        if self._file is not None:
-            line = {"method": method, "template": template, "status": status, "version": version, "body": body}
-            self._file.write(json.dumps(line) + "\n")
-
-    def close(self) -> None:
-        """End."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self.write({"method": method, "template": template, "status": status, "version": version, "body": body})

@@ -13,10 +13,11 @@ from typing import Any
 
 from aiohttp import web
 
+from gitops_bot.sandbox.faults import FaultList
 from gitops_bot.sandbox.github.app_tokens import app_of_jwt
 from gitops_bot.sandbox.github.calls import Answer, Call, parse
 from gitops_bot.sandbox.github.exchanges import Exchanges
-from gitops_bot.sandbox.github.faults import Fault, Faults, carry_out
+from gitops_bot.sandbox.github.faults import Fault, carry_out
 from gitops_bot.sandbox.github.limits import Limits, primary_limit
 from gitops_bot.sandbox.github.moments import Moments
 from gitops_bot.sandbox.github.records import App, Token, now
@@ -69,7 +70,9 @@ class Credentials:
 class Front:
     """Stands before every handler."""
 
-    def __init__(self, state: State, syncing: Syncing, *, limits: Limits, faults: Faults, exchanges: Exchanges) -> None:
+    def __init__(
+        self, state: State, syncing: Syncing, *, limits: Limits, faults: FaultList[Fault], exchanges: Exchanges
+    ) -> None:
         self._state = state
         self._syncing = syncing
         self._limits = limits
@@ -114,7 +117,7 @@ class Front:
 
     def take_fault(self, request: web.Request, path: str, login: str, entry: dict[str, Any]) -> Fault | None:
         """Give the fault that meets a request, and write it down."""
-        fault = self._faults.take(request.method, path, login)
+        fault = self._faults.first(lambda one: one.meets(request.method, path, login))
         if fault is not None:
             entry["fault"] = fault.kind
         return fault

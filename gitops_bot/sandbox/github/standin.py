@@ -5,10 +5,11 @@ from typing import Any
 
 from aiohttp import web
 
+from gitops_bot.sandbox.faults import FaultList
 from gitops_bot.sandbox.github.control import Control, explain
 from gitops_bot.sandbox.github.device_flow import DeviceFlows
 from gitops_bot.sandbox.github.exchanges import Exchanges
-from gitops_bot.sandbox.github.faults import Faults
+from gitops_bot.sandbox.github.faults import Fault
 from gitops_bot.sandbox.github.front import API, Endpoint, Front
 from gitops_bot.sandbox.github.git_http import GitOverHttp
 from gitops_bot.sandbox.github.graphql import GRAPHQL_PREFIX, GraphQl
@@ -27,6 +28,7 @@ from gitops_bot.sandbox.github.rest_repositories import Repositories
 from gitops_bot.sandbox.github.rest_reviews import Reviews
 from gitops_bot.sandbox.github.state import State
 from gitops_bot.sandbox.github.syncing import Syncing
+from gitops_bot.sandbox.listening import Listener
 
 # Bytes of a request's body; a push may have any size.
 _LARGEST_BODY = 16 << 20
@@ -40,14 +42,12 @@ class GitHubStandIn:
     """
 
     def __init__(self, state_folder: Path, *, host: str = "127.0.0.1", port: int = 0) -> None:
-        self._host = host
-        self._port = port
-        self._runner: web.AppRunner | None = None
+        self._listener = Listener(host, port)
         self.state = State(state_folder)
         self.device_flows = DeviceFlows(self.state)
         self.syncing = Syncing(self.state)
         self.limits = Limits()
-        self.faults = Faults()
+        self.faults = FaultList(Fault)
         self.exchanges = Exchanges(state_folder)
         self.front = Front(self.state, self.syncing, limits=self.limits, faults=self.faults, exchanges=self.exchanges)
         self._extents = Extents()
@@ -163,17 +163,10 @@ class GitHubStandIn:
             ]
         )
         self.exchanges.open()
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._port)
-        await site.start()
-        host, port = self._runner.addresses[0][:2]
-        self.state.origin = f"http://{host}:{port}"
+        self.state.origin = await self._listener.start(app)
 
     async def stop(self) -> None:
         """Stop listening and end every job."""
         await self.syncing.stop()
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        await self._listener.stop()
         self.exchanges.close()

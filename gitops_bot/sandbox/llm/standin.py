@@ -9,6 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
+from gitops_bot.sandbox.listening import Listener
 from gitops_bot.sandbox.llm.completions import said, send
 from gitops_bot.sandbox.llm.formats import MANNERS, wanted_schema
 from gitops_bot.sandbox.llm.refusals import Refused, unknown_model
@@ -23,9 +24,7 @@ class LanguageModelStandIn:
     def __init__(self, state_folder: Path, *, host: str = "127.0.0.1", port: int = 0) -> None:
         state_folder.mkdir(parents=True, exist_ok=True)
         self._file = state_folder / "calls.jsonl"
-        self._host = host
-        self._port = port
-        self._runner: web.AppRunner | None = None
+        self._listener = Listener(host, port)
         self._origin = ""
         self.script = Script()
         # In what servers differ. ``keys``: others are refused (None: any is right); ``strict_models``: so are other
@@ -71,17 +70,11 @@ class LanguageModelStandIn:
             ]
         )
         # Who hangs up is not waited for: an answer that takes minutes would outlive the server.
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2, handler_cancellation=True)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, self._host, self._port).start()
-        host, port = self._runner.addresses[0][:2]
-        self._origin = f"http://{host}:{port}"
+        self._origin = await self._listener.start(app, forget_who_hangs_up=True)
 
     async def stop(self) -> None:
         """Stop listening."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        await self._listener.stop()
 
     async def _complete(self, request: web.Request) -> web.StreamResponse:
         call: dict[str, Any] = {"at": time.time(), "status": 200, "prompt_tokens": 0, "completion_tokens": 0}

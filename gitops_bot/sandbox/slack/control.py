@@ -6,7 +6,8 @@ from typing import Any
 
 from aiohttp import web
 
-from gitops_bot.sandbox.slack.faults import Faults
+from gitops_bot.sandbox.faults import FaultList
+from gitops_bot.sandbox.slack.faults import Fault
 from gitops_bot.sandbox.slack.interactions import Interactions
 from gitops_bot.sandbox.slack.payloads import WrongGesture
 from gitops_bot.sandbox.slack.rates import RateLimits
@@ -30,7 +31,7 @@ class Control:
         views: Views,
         files: FileMethods,
         rates: RateLimits,
-        faults: Faults,
+        faults: FaultList[Fault],
         interactions: Interactions,
     ) -> None:
         self._workspace = workspace

@@ -6,9 +6,11 @@ from typing import Any
 
 from aiohttp import web
 
+from gitops_bot.sandbox.faults import FaultList
+from gitops_bot.sandbox.listening import Listener
 from gitops_bot.sandbox.slack.control import Control
 from gitops_bot.sandbox.slack.exchanges import Exchanges
-from gitops_bot.sandbox.slack.faults import Faults
+from gitops_bot.sandbox.slack.faults import Fault
 from gitops_bot.sandbox.slack.inbox import Inbox
 from gitops_bot.sandbox.slack.interactions import Interactions
 from gitops_bot.sandbox.slack.rates import RateLimits
@@ -31,12 +33,10 @@ class SlackStandIn:
     """
 
     def __init__(self, state_folder: Path, *, host: str = "127.0.0.1", port: int = 0) -> None:
-        self._host = host
-        self._port = port
-        self._runner: web.AppRunner | None = None
+        self._listener = Listener(host, port)
         self.workspace = Workspace()
         self.rates = RateLimits()
-        self.faults = Faults()
+        self.faults = FaultList(Fault)
         self.exchanges = Exchanges(state_folder)
         self.sockets = Sockets(self.workspace, self.exchanges)
         self.views = Views(self.workspace)
@@ -120,20 +120,13 @@ class SlackStandIn:
             ]
         )
         self.exchanges.open()
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._port)
-        await site.start()
-        host, port = self._runner.addresses[0][:2]
-        self.workspace.origin = f"http://{host}:{port}"
+        self.workspace.origin = await self._listener.start(app)
 
     async def stop(self) -> None:
         """Stop listening, cut every line, end every task."""
         await self.sockets.close()
         await self.files.close()
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        await self._listener.stop()
         self.exchanges.close()
 
     async def _upload(self, request: web.Request) -> web.Response:

@@ -7,9 +7,10 @@ from typing import Any
 
 from aiohttp import web
 
+from gitops_bot.sandbox.faults import FaultList
 from gitops_bot.sandbox.slack.arguments import Arguments, read_arguments, token_of
 from gitops_bot.sandbox.slack.exchanges import Exchanges
-from gitops_bot.sandbox.slack.faults import Faults, carry_out, too_many_requests
+from gitops_bot.sandbox.slack.faults import Fault, carry_out, too_many_requests
 from gitops_bot.sandbox.slack.methods import Method, need_scope
 from gitops_bot.sandbox.slack.rates import RateLimits
 from gitops_bot.sandbox.slack.refusals import SlackRefusal
@@ -27,7 +28,7 @@ class WebApi:
         methods: Mapping[str, Method],
         *,
         rates: RateLimits,
-        faults: Faults,
+        faults: FaultList[Fault],
         exchanges: Exchanges,
     ) -> None:
         self._workspace = workspace
@@ -45,7 +46,7 @@ class WebApi:
             early = None
         except SlackRefusal as refused:
             arguments, early = Arguments({}), refused
-        fault = self._faults.take(name)
+        fault = self._faults.first(lambda one: one.meets(name))
         call: dict[str, Any] = {
             "method": name,
             "arguments": {key: value for key, value in arguments.values.items() if key != "token"},
@@ -66,7 +67,7 @@ class WebApi:
 
     async def beside(self, name: str, request: web.Request, respond: Respond) -> web.Response:
         """Pass an address beside the methods through the same faults and the same record."""
-        fault = self._faults.take(name)
+        fault = self._faults.first(lambda one: one.meets(name))
         call: dict[str, Any] = {
             "method": name,
             "arguments": {},
