@@ -28,10 +28,6 @@ class People:
         self._seen: tuple[int, int, int] | None = None
         self._read: Mapping[str, str] = {}
 
-    def __bool__(self) -> bool:
-        """Whether anybody may be known at all."""
-        return bool(self._settings) or self._file is not None
-
     async def known(self) -> Mapping[str, str]:
         """Everybody who is known at this moment; SettingsError when the file cannot be read or is no such list."""
         if self._file is None:

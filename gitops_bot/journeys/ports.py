@@ -46,7 +46,6 @@ from gitops_bot.models.records import (
 from gitops_bot.models.rights import Granted, Right, ServedKind
 from gitops_bot.models.statuses import CommitStatus
 from gitops_bot.models.tree import Merge, Tree
-from gitops_bot.people import People
 from gitops_bot.rules.decisions import DecisionPolicy
 from gitops_bot.rules.extra_buttons import ButtonTemplate
 from gitops_bot.rules.feeds import ArtifactOrigin
@@ -553,6 +552,14 @@ class Store(Protocol):
 
     async def decisions(self, pull_request: str) -> tuple[Decision, ...]:
         """All decisions on a pull request, oldest first."""
+        ...
+
+
+class People(Protocol):
+    """people.py: whose GitHub account is whose, as administrators have written it down."""
+
+    async def known(self) -> Mapping[str, str]:
+        """Login on GitHub by Slack user id, at this moment. SettingsError: the list is broken."""
         ...
 
 

@@ -24,8 +24,6 @@ def test_settings_win_over_the_file(file: Path) -> None:
     file.write_text("U0000000001: octocat\nU0000000002: hubot\n")
     people = People({"U0000000001": "alice"}, file)
     assert known(people) == {"U0000000001": "alice", "U0000000002": "hubot"}
-    assert bool(people)
-    assert not People({})
 
 
 def test_a_replaced_file_is_read_again(file: Path) -> None:
