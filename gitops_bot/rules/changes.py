@@ -22,7 +22,9 @@ from gitops_bot.models.changes import DiffedObject, DiffEntry, ParsedDiff
 from gitops_bot.models.kustomizations import ObjectReference
 
 # What dyff itself takes for colour when it measures columns.
-_COLOUR = re.compile(r"\x1b\[[\d;]*m")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_ESCAPE = "\x1b"
+_IN_COLOUR = frozenset("0123456789;\x1b")
 
 # A skipped object that does not exist has an empty name.
 _HEADING = re.compile(
@@ -47,6 +49,8 @@ _HEADLINE = re.compile(
 )
 _FOLLOWING = {"order": re.compile(rf"{_REMOVED}|{_ADDED}"), "removed": re.compile(_ADDED)}
 _ADDED_INDENT = 2
+# Characters of an item up to which the two columns of a reordered list are told apart: each place is tried.
+_WIDEST_COLUMN = 2_000
 _GAP = 3
 
 
@@ -80,10 +84,27 @@ def parse_diff(text: str) -> ParsedDiff:
 
 
 def _without_colour(text: str) -> str:
-    # Taking one sequence out may join the halves of another one.
-    while _COLOUR.search(text):
-        text = _COLOUR.sub("", text)
-    return text
+    return "\n".join(_plain_line(line) if _COLOUR.search(line) else line for line in text.split("\n"))
+
+
+def _plain_line(line: str) -> str:
+    """Take sequences out until there is none, in one pass: taking one out may join the halves of another one."""
+    kept: list[str] = []
+    # Where sequences begin that may still become whole, the innermost last.
+    begun: list[int] = []
+    for character in line:
+        before = kept[-1] if kept else ""
+        if character == "[" and before == _ESCAPE:
+            begun.append(len(kept) - 1)
+        elif before == _ESCAPE and character != _ESCAPE:
+            begun.clear()
+        elif character == "m" and begun:
+            del kept[begun.pop() :]
+            continue
+        elif character not in _IN_COLOUR:
+            begun.clear()
+        kept.append(character)
+    return "".join(kept)
 
 
 def _opened(heading: re.Match[str]) -> _Open:
@@ -207,7 +228,7 @@ def _order(rows: Sequence[str]) -> tuple[str, str, list[str]]:
     if not all(row.startswith("  ") or not row for row in rows):
         return "", "", [row for row in rows if row]
     # A table without headers: the right column starts where both hold the same items.
-    for start in range(3, max((len(row) for row in rows), default=0)):
+    for start in range(3, min(max((len(row) for row in rows), default=0), _WIDEST_COLUMN)):
         left = [row[:start].strip(" ") for row in rows]
         right = [row[start:].strip(" ") for row in rows]
         if all(left) and sorted(left) == sorted(right):

@@ -1,8 +1,9 @@
 """The table of what flux and the API server say when they refuse, and what it means.
 
 The first row whose pattern is found decides. Patterns begin with the server's own words at the
-place where it puts them, because what follows may echo the pull request. ``{name}`` in a text
-stands for a group of the pattern, ``{object}`` for the object's name.
+place where it puts them, because what follows may echo the pull request, a megabyte of it: no pattern
+that may begin anywhere looks further than some hundred characters. ``{name}`` in a text stands for a
+group of the pattern, ``{object}`` for the object's name.
 
 Each row was seen with flux 2.9.5 and Kubernetes 1.36, or read in their source.
 """
@@ -179,7 +180,8 @@ OF_RUNS = (
     ),
     Refusal(
         "remote-base",
-        r"lstat \S*?(?P<remote>(?:github\.com|gitlab\.com|bitbucket\.org|https?:|git@|ssh:)\S*): no such file",
+        r"lstat \S{0,300}?(?P<remote>(?:github\.com|gitlab\.com|bitbucket\.org|https?:|git@|ssh:)\S{0,300})"
+        r": no such file",
         "The build refers to a remote address, which is not fetched: {remote}.",
         "Copy the base into the repository, or give it a source of its own.",
     ),
@@ -191,14 +193,14 @@ OF_RUNS = (
     ),
     Refusal(
         "missing-variables",
-        r"substitute from '(?P<kind>ConfigMap|Secret)/(?P<name>[^']*)' error: .*not found",
+        r"substitute from '(?P<kind>ConfigMap|Secret)/(?P<name>[^']{0,300})' error: .{0,600}?not found",
         "postBuild.substituteFrom reads {kind}/{name}, which does not exist.",
         "Create it first, or mark the reference as optional.",
         unless=Unless.VARIABLES_ARRIVE,
     ),
     Refusal(
         "missing-right",
-        r"substitute from '(?P<kind>ConfigMap|Secret)/(?P<name>[^']*)' error: [^\n]{0,600}? cannot (?P<verb>get) "
+        r"substitute from '(?P<kind>ConfigMap|Secret)/(?P<name>[^']{0,300})' error: [^\n]{0,600}? cannot (?P<verb>get) "
         r'resource "(?P<resource>[^"]*)" in API group "(?P<group>[^"]*)"(?: in the namespace "(?P<namespace>[^"]*)")?',
         "postBuild.substituteFrom reads {kind}/{name}, which this program may not: nothing was rendered.",
         'Allow the diff role to {verb} the resource {resource} of the API group "{group}".',
@@ -218,7 +220,7 @@ OF_RUNS = (
     ),
     Refusal(
         "kustomization-not-found",
-        r"failed to get kustomization object: .*not found",
+        r"failed to get kustomization object: .{0,600}?not found",
         "The cluster has no such Kustomization.",
         "It may have been removed a moment ago; it is looked at again.",
         blocks=False,

@@ -1,7 +1,9 @@
 """The text of flux diff, read: flux2's own golden files, made-up change sets, and garbage."""
 
 import json
+import re
 import subprocess
+import time
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -104,6 +106,14 @@ def test_order_in_one_line_and_in_a_table() -> None:
     assert one(table) == [("spec.a", "⇆ order changed", "long-one\nother", "other\nlong-one")]
 
 
+def test_the_order_of_very_long_items_is_not_told_and_keeps_nobody_waiting() -> None:
+    items = [letter * 150_000 for letter in "abc"]
+    rows = "\n".join(f"  {left}   {right}" for left, right in zip(items, items[::-1], strict=True))
+    before = time.process_time()
+    assert one(f"spec.a\n⇆ order changed\n{rows}") == [("spec.a", "⇆ order changed", "", "")]
+    assert time.process_time() - before < 3
+
+
 def test_type_change_with_a_map_on_one_side() -> None:
     body = "spec.a\n± type change from string to map\n- x\n+ k: v\n  l: w"
     assert one(body) == [("spec.a", "± type change from string to map", "x", "k: v\nl: w")]
@@ -130,6 +140,23 @@ def test_certificates_in_two_columns() -> None:
 def test_colour_is_taken_out_before_anything_is_measured() -> None:
     text = "► ConfigMap/a/b \x1b[1mdrifted\x1b[0m\n\n\x1b[1mdata.a\x1b[0m\n\x1b[33m± value change\n- x\x1b[0m\n+ y\n"
     assert entries(parse_diff(text).objects[0]) == [("data.a", "± value change", "x", "y")]
+
+
+@given(st.text("\x1b[m;1x\n", max_size=40))
+def test_no_colour_is_left_however_it_was_put_together(text: str) -> None:
+    wanted = text
+    while (less := re.sub(r"\x1b\[[0-9;]*m", "", wanted)) != wanted:
+        wanted = less
+    assert changes._without_colour(text) == wanted
+
+
+def test_colour_inside_of_colour_is_taken_out_in_a_moment() -> None:
+    """A value may hold a megabyte of it, and nothing else runs in the meantime."""
+    value = "\x1b[" * 100_000 + "m" * 100_000
+    before = time.process_time()
+    found = parse_diff(f"► ConfigMap/a/b drifted\n\ndata.a\n± value change\n- x\n+ {value}y\n")
+    assert entries(found.objects[0]) == [("data.a", "± value change", "x", "y")]
+    assert time.process_time() - before < 2
 
 
 def test_other_control_characters_stay_in_the_value() -> None:

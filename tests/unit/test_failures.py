@@ -2,6 +2,8 @@
 
 # ruff: noqa: E501 # messages as the servers write them
 
+import time
+
 import pytest
 
 from gitops_bot.models.changes import FluxOutcome, OutcomeStatus
@@ -388,3 +390,29 @@ def test_input_that_was_refused_before_flux() -> None:
 def test_braces_in_a_message_are_only_text() -> None:
     (finding,) = found(f'{WEB} dry-run failed: no matches for kind "{{detail}}" in version "{{0}}"')
     assert "{detail}" in finding.message
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        "lstat https:" + "https:" * 20_000,
+        "lstat " + "github.com/a " * 20_000,
+        "substitute from 'ConfigMap/x' error: " * 20_000,
+        "substitute from 'Secret/x' error: cannot get resource \"" * 20_000,
+        "failed to get kustomization object: " * 20_000,
+        'Secret/a/b dry-run failed (Invalid): updates to a is forbidden: User "a" ' * 20_000,
+        ", A/b dry-run failed" * 20_000,
+    ],
+    ids=lambda flood: flood[:24],
+)
+def test_a_flood_of_words_of_ours_is_read_in_a_moment(flood: str) -> None:
+    """kustomize repeats what it cannot read, such as a patch of a megabyte; nothing else runs in the meantime."""
+    before = time.process_time()
+    assert found(f"✗ kustomize build failed: {flood}")
+    assert found(f"✗ {WEB} dry-run failed: {flood}")
+    assert time.process_time() - before < 4
+
+
+def test_an_address_behind_a_long_folder_is_still_named() -> None:
+    (finding,) = found(f"✗ kustomize build failed: lstat /{'f' * 200}/https:/evil.example/{'b' * 60}: no such file")
+    assert (finding.code, "https:/evil.example" in finding.message) == ("remote-base", True)
