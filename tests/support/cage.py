@@ -51,6 +51,22 @@ def writes(api: KubernetesApi, namespace: str) -> bool:
     return True
 
 
+def apply_as_flux(api: KubernetesApi, namespace: str, *documents: dict[str, Any]) -> None:
+    """Put objects into the cluster as Flux would for the Kustomization ``apps``: its name, its labels of ownership."""
+    for document in documents:
+        labels = document["metadata"].setdefault("labels", {})
+        labels["kustomize.toolkit.fluxcd.io/name"] = "apps"
+        labels["kustomize.toolkit.fluxcd.io/namespace"] = namespace
+    api.apply(documents, manager=OWNER)
+
+
+def set_inventory(api: KubernetesApi, namespace: str, name: str, *ids: str) -> None:
+    """Write what Flux would say that it applied for a Kustomization."""
+    path = f"/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/{namespace}/kustomizations/{name}/status"
+    entries = [{"id": entry, "v": "v1"} for entry in ids]
+    api.patch(path, {"status": {"inventory": {"entries": entries}}}, manager=OWNER)
+
+
 def config_map(name: str, namespace: str, **data: str) -> dict[str, Any]:
     """Make a ConfigMap."""
     return {
@@ -96,18 +112,12 @@ class Stage:
         return Kustomization(identity, whole, live=live)
 
     def apply(self, *documents: dict[str, Any]) -> None:
-        """Put objects into the cluster as Flux would: with its name, and its labels of ownership."""
-        for document in documents:
-            labels = document["metadata"].setdefault("labels", {})
-            labels["kustomize.toolkit.fluxcd.io/name"] = "apps"
-            labels["kustomize.toolkit.fluxcd.io/namespace"] = self.namespace
-        self.cluster.api.apply(documents, manager=OWNER)
+        """Put objects into the cluster as Flux would."""
+        apply_as_flux(self.cluster.api, self.namespace, *documents)
 
     def set_inventory(self, *ids: str) -> None:
         """Write what Flux would say that it applied."""
-        path = f"/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/{self.namespace}/kustomizations/apps/status"
-        entries = [{"id": entry, "v": "v1"} for entry in ids]
-        self.cluster.api.patch(path, {"status": {"inventory": {"entries": entries}}}, manager=OWNER)
+        set_inventory(self.cluster.api, self.namespace, "apps", *ids)
 
     @asynccontextmanager
     async def session(self, **trees: Mapping[str, bytes] | Tree) -> AsyncIterator[Session]:

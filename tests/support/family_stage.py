@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 from restricted_fleet import Fleet, open_fleet
-from scene_stage import Artifacts, wait_for
+from scene_stage import Artifacts, feed, wait_for
 
 from gitops_bot.models.kustomizations import ObjectReference
 from gitops_bot.models.reports import ClusterReport
@@ -24,7 +24,6 @@ Tree = Mapping[str, str]
 Objects = dict[ObjectReference, dict[str, Any]]
 
 _KUSTOMIZE = "/apis/kustomize.toolkit.fluxcd.io/v1"
-_SOURCE = "/apis/source.toolkit.fluxcd.io/v1"
 # Kinds that these scenes use, by the path of their list in a namespace.
 _KINDS = {
     ("", "ConfigMap"): "/api/v1/namespaces/{}/configmaps",
@@ -76,13 +75,7 @@ class FamilyStage:
 
     def _feed(self, tree: Tree) -> str:
         artifact = {**self.artifacts.add(tree), "revision": f"main@sha1:{_commit(tree)}"}
-        self.api.call(
-            "PATCH",
-            f"{_SOURCE}/namespaces/{self.fleet.namespace}/gitrepositories/fleet/status",
-            body={"status": {"artifact": artifact, "observedGeneration": 1, "conditions": [_READY]}},
-            media="application/merge-patch+json",
-            fieldManager="scene",
-        )
+        feed(self.api, self.fleet.namespace, artifact)
         return str(artifact["revision"])
 
     def _settled(self, revision: str) -> None:
@@ -116,13 +109,6 @@ def _lacks(item: Mapping[str, Any], revision: str) -> Iterator[str]:
         yield f"{name} has a newer spec"
 
 
-_READY = {
-    "type": "Ready",
-    "status": "True",
-    "reason": "Succeeded",
-    "message": "stored",
-    "lastTransitionTime": "2024-01-01T00:00:00Z",
-}
 _USUAL = {"suspend": False, "interval": "60m", "retryInterval": "2s", "timeout": "20s"}
 
 

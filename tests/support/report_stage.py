@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 from sample_reports import pull_request
-from scene_stage import Artifacts, wait_for
+from scene_stage import Artifacts, feed, wait_for
 
 from gitops_bot.config import ClusterSettings, FluxSettings, Settings, StoreSettings, WatchSettings
 from gitops_bot.journeys.fetch_change import Change
@@ -30,7 +30,6 @@ from gitops_bot.service import open_eyes
 Files = Mapping[str, str]
 
 _KUSTOMIZE = "/apis/kustomize.toolkit.fluxcd.io/v1"
-_SOURCE = "/apis/source.toolkit.fluxcd.io/v1"
 _PLURALS = {"GitRepository": "gitrepositories", "OCIRepository": "ocirepositories", "Bucket": "buckets"}
 _NUMBERS = itertools.count()
 
@@ -106,20 +105,7 @@ class ReportStage:
             # As `flux push artifact --revision` and source-controller write it.
             artifact["metadata"] = {"org.opencontainers.image.revision": self.revision}
             artifact["revision"] = f"latest@{artifact['digest']}"
-        ready = {
-            "type": "Ready",
-            "status": "True",
-            "reason": "Succeeded",
-            "message": "stored",
-            "lastTransitionTime": "2024-01-01T00:00:00Z",
-        }
-        self.cluster.api.call(
-            "PATCH",
-            f"{_SOURCE}/namespaces/{self.namespace}/{_PLURALS[kind]}/{name}/status",
-            body={"status": {"artifact": artifact, "observedGeneration": 1, "conditions": [ready]}},
-            media="application/merge-patch+json",
-            fieldManager="scene",
-        )
+        feed(self.cluster.api, self.namespace, artifact, _PLURALS[kind], name)
 
     def open(self, files: Files, *kustomizations: Mapping[str, Any], wait: bool = True) -> None:
         """Feed the source, create Kustomizations, and wait until all of them are applied."""

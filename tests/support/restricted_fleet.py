@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from cage import OWNER, install, text_of, writes
+from cage import apply_as_flux, install, set_inventory, text_of, writes
 
 from gitops_bot.config import Settings
 from gitops_bot.journeys.fetch_change import Change
@@ -85,17 +85,11 @@ class Fleet:
 
     def set_inventory(self, *ids: str, name: str = "apps") -> None:
         """Write what Flux would say that it applied."""
-        path = f"/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/{self.namespace}/kustomizations/{name}/status"
-        entries = [{"id": entry, "v": "v1"} for entry in ids]
-        self.cluster.api.patch(path, {"status": {"inventory": {"entries": entries}}}, manager=OWNER)
+        set_inventory(self.cluster.api, self.namespace, name, *ids)
 
     def apply(self, *documents: dict[str, Any]) -> None:
         """Put objects into the cluster as Flux would."""
-        for document in documents:
-            labels = document["metadata"].setdefault("labels", {})
-            labels["kustomize.toolkit.fluxcd.io/name"] = "apps"
-            labels["kustomize.toolkit.fluxcd.io/namespace"] = self.namespace
-        self.cluster.api.apply(documents, manager=OWNER)
+        apply_as_flux(self.cluster.api, self.namespace, *documents)
 
     def settings(self, **cluster: Any) -> Settings:
         """Settings of a bot that looks at this fleet."""

@@ -115,6 +115,30 @@ _VERSIONS = {
 }
 
 
+def feed(
+    api: KubernetesApi,
+    namespace: str,
+    artifact: Mapping[str, Any],
+    plural: str = "gitrepositories",
+    name: str = "fleet",
+) -> None:
+    """Write into a source's status what source-controller would: that this artifact is stored."""
+    ready = {
+        "type": "Ready",
+        "status": "True",
+        "reason": "Succeeded",
+        "message": "stored",
+        "lastTransitionTime": "2024-01-01T00:00:00Z",
+    }
+    api.call(
+        "PATCH",
+        f"{_SOURCE}/namespaces/{namespace}/{plural}/{name}/status",
+        body={"status": {"artifact": artifact, "observedGeneration": 1, "conditions": [ready]}},
+        media="application/merge-patch+json",
+        fieldManager="scene",
+    )
+
+
 def edit(subject: str, change: Mapping[str, Any], *, manager: str = "kubectl-edit") -> Step:
     """Somebody edits an object by hand (a merge patch)."""
     return lambda actor: _check(actor.api.patch(actor.path(subject), change, manager=manager))
@@ -305,27 +329,7 @@ class Stage:
 
     def _feed(self, tree: Tree) -> str:
         artifact = self.artifacts.add(tree)
-        self.api.call(
-            "PATCH",
-            f"{_SOURCE}/namespaces/{self.namespace}/gitrepositories/fleet/status",
-            body={
-                "status": {
-                    "artifact": artifact,
-                    "observedGeneration": 1,
-                    "conditions": [
-                        {
-                            "type": "Ready",
-                            "status": "True",
-                            "reason": "Succeeded",
-                            "message": "stored",
-                            "lastTransitionTime": "2024-01-01T00:00:00Z",
-                        }
-                    ],
-                }
-            },
-            media="application/merge-patch+json",
-            fieldManager="scene",
-        )
+        feed(self.api, self.namespace, artifact)
         return str(artifact["revision"])
 
     def _settled(self, revision: str, *, refused: bool = False) -> None:
