@@ -550,26 +550,7 @@ SCENES = (
         "an environment variable added with kubectl edit, in a list with names",
         main=deployment(env=[{"name": "A", "value": "1"}]),
         result=deployment(env=[{"name": "A", "value": "2"}]),
-        by_hand=(
-            edit(
-                "Deployment/web",
-                {
-                    "spec": {
-                        "template": {
-                            "spec": {
-                                "containers": [
-                                    {
-                                        "name": "app",
-                                        "image": "web:1",
-                                        "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "9"}],
-                                    }
-                                ]
-                            }
-                        }
-                    }
-                },
-            ),
-        ),
+        by_hand=(_environment({"A": "1", "B": "9"}),),
         expected="""
             change Deployment/web (pull_request)
               pull_request spec.template.spec.containers.app.env.A.value: 1 -> 2
@@ -672,26 +653,7 @@ SCENES = (
         "a variable in the middle of a list, another one drifted",
         main=deployment(env=[{"name": "A", "value": "1"}, {"name": "C", "value": "3"}]),
         result=deployment(env=[{"name": "A", "value": "1"}, {"name": "B", "value": "2"}, {"name": "C", "value": "3"}]),
-        by_hand=(
-            edit(
-                "Deployment/web",
-                {
-                    "spec": {
-                        "template": {
-                            "spec": {
-                                "containers": [
-                                    {
-                                        "name": "app",
-                                        "image": "web:1",
-                                        "env": [{"name": "A", "value": "1"}, {"name": "C", "value": "9"}],
-                                    }
-                                ]
-                            }
-                        }
-                    }
-                },
-            ),
-        ),
+        by_hand=(_environment({"A": "1", "C": "9"}),),
         expected="""
             change Deployment/web (pull_request)
               pull_request spec.template.spec.containers.app.env: -> - name: B\\n  value: 2
