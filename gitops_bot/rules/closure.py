@@ -57,8 +57,8 @@ class Closure:
     ``files``: paths whose content, presence or absence may change the render.
     ``folders``: folders that Flux lists, because they have no kustomization file of their own.
     ``outside``: references that must keep flux from being started. So must what is ``unread``:
-    files that grow out of bounds, and kustomizations that may hold any reference, as nobody could
-    read them.
+    files that grow out of bounds, and kustomizations and plugins that may hold any reference, as
+    nobody could read them.
     ``errors``: why the build will likely fail (a file that is missing, a broken kustomization).
     ``complete`` is False when something could not be read: then any change may matter.
     ``generated`` says that Flux makes up the kustomization file of ``spec.path``; ``exists`` that
@@ -359,8 +359,11 @@ class _Walk:
         self._configured_by(folder, sorted(inner._resources))
 
     def _not_followed(self, file: str, reference: str) -> None:
+        """What alters a plugin may write any reference into it: so nobody could read them."""
         self._complete = False
-        self._errors[f"{file} takes plugins from {reference}, which is altered by a kustomization of its own"] = None
+        why = f"{file} takes plugins from {reference}, which is altered by a kustomization of its own"
+        self._errors[why] = None
+        self._unread.add(why)
 
     def _configured_by(self, folder: str, paths: list[str]) -> None:
         for path in paths:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cage import Stage, config_map, install, text_of
+from cage import Stage, config_map, text_of
 from cage import stage as open_stage
 from runner_server import running
 
@@ -52,11 +52,6 @@ async def listener() -> AsyncIterator[Listener]:
     async with server:
         yield found
     # Python 3.12 and later wait here for open connections; there are none.
-
-
-@pytest.fixture(scope="module")
-def kubeconfig(cluster: Cluster) -> Path:
-    return install(cluster)
 
 
 @pytest.fixture
@@ -125,6 +120,17 @@ async def test_nothing_is_fetched(stage: Stage, listener: Listener, name: str) -
 async def test_no_spelling_of_an_address_is_followed(stage: Stage, address: str) -> None:
     for outcome in await both(stage, kustomize(resources=[address])):
         assert outcome.status is OutcomeStatus.REFUSED, outcome
+
+
+async def test_what_is_patched_into_a_plugin_is_not_fetched_either(stage: Stage, listener: Listener) -> None:
+    patch = json.dumps([{"op": "replace", "path": "/files/0", "value": f"x={listener.address}/x"}])
+    folder = {"resources": ["a.yaml"], "patches": [{"target": {"kind": "ConfigMapGenerator"}, "patch": patch}]}
+    generator = {"apiVersion": "builtin", "kind": "ConfigMapGenerator", "metadata": {"name": "x"}, "files": ["a.yaml"]}
+    files = {"apps/g/kustomization.yaml": folder, "apps/g/a.yaml": generator}
+    tree = kustomize(generators=["g"]) | {path: json.dumps(value).encode() for path, value in files.items()}
+    for outcome in await both(stage, tree):
+        assert outcome.status is OutcomeStatus.REFUSED, outcome
+    assert listener.calls == []
 
 
 async def test_components_of_the_spec_are_looked_at_too(stage: Stage, listener: Listener) -> None:

@@ -261,6 +261,11 @@ KUSTOMIZE = (
     ),
     _kustomize("an empty overlay", "", FINE),
     _kustomize("an overlay without resources", {"namePrefix": "x-"}, FINE),
+    _tested(
+        "kustomize",
+        "an address that a patch writes into a generator",
+        "tests/real/test_hostile_trees.py::test_what_is_patched_into_a_plugin_is_not_fetched_either",
+    ),
     _tested("kustomize", ".sourceignore that hides files", "tests/unit/test_source_ignore.py"),
     _tested(
         "kustomize",

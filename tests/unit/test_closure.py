@@ -99,13 +99,15 @@ def test_generators_in_a_folder_start_at_the_kustomization_too() -> None:
     assert found.complete
 
 
-def test_generators_that_are_altered_before_they_are_used_cannot_be_followed() -> None:
+def test_generators_that_are_altered_before_they_are_used_are_refused() -> None:
+    """The patch may write an address into the generator, which kustomize then fetches."""
     files = {
         "apps/g/kustomization.yaml": "resources: [a.yaml]\npatches: [{path: p.yaml}]",
         "apps/g/a.yaml": "kind: ConfigMapGenerator",
     }
     found = of_root("generators: [g]", **files)
     assert not found.complete
+    assert found.refusal == "apps/kustomization.yaml takes plugins from g, which is altered by a kustomization of its own"
     assert (
         "apps/kustomization.yaml takes plugins from g, which is altered by a kustomization of its own" in found.errors
     )
