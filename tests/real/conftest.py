@@ -12,6 +12,9 @@
 ``two_clusters``  two of them, named ``first`` and ``second``
 ``namespace``     a new namespace in ``cluster`` (its name), so that tests do not meet; deleted afterwards
 
+``kubeconfig``    of the bot's core in ``cluster``, where the shipped identities and the guard are applied
+``artifacts``     a server of tarballs, as source-controller is one
+
 ``world``         the whole sandbox (sample fleet, one cluster, no bot), started as a person starts it: what
                   `gitops-bot sandbox --output json` prints, as a dict; `gitops_bot.sandbox.observer.Observer(world)`
                   reads and clicks; ``support/real_cluster.py: running_world(folder, "--clusters", "2", "--with-bot")``
@@ -22,10 +25,13 @@ All calls block, also in async tests: they take milliseconds.
 
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cage import install
 from real_cluster import running_clusters, running_world, toolbox
+from scene_stage import Artifacts
 
 from gitops_bot.sandbox.cluster import Cluster
 from gitops_bot.sandbox.tools.bring import Toolbox
@@ -46,6 +52,18 @@ def tools() -> Toolbox:
 def cluster(tools: Toolbox) -> Iterator[Cluster]:
     with running_clusters(tools, "production") as clusters:
         yield clusters[0]
+
+
+@pytest.fixture(scope="module")
+def kubeconfig(cluster: Cluster) -> Path:
+    return install(cluster)
+
+
+@pytest.fixture(scope="session")
+def artifacts() -> Iterator[Artifacts]:
+    served = Artifacts()
+    yield served
+    served.close()
 
 
 @pytest.fixture(scope="session")

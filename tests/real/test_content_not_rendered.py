@@ -1,11 +1,10 @@
 """Charts and encrypted files on a real API server: what changes there and cannot be seen is told."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cage import install
 from report_stage import ReportStage, config_map, flux_object, report_stage, row_of, write
 from scene_stage import Artifacts
 
@@ -16,18 +15,6 @@ from gitops_bot.sandbox.cluster import Cluster
 from gitops_bot.sandbox.tools.bring import Toolbox
 
 PODINFO = "https://stefanprodan.github.io/podinfo"
-
-
-@pytest.fixture(scope="module")
-def kubeconfig(cluster: Cluster) -> Path:
-    return install(cluster)
-
-
-@pytest.fixture(scope="module")
-def artifacts() -> Iterator[Artifacts]:
-    served = Artifacts()
-    yield served
-    served.close()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from bad_inputs import ALL, FAILED, FINE, REFUSED, BadInput, Setting
-from cage import Stage, config_map, install
+from cage import Stage, config_map
 from cage import stage as open_stage
 from runner_server import running
 
@@ -37,11 +37,6 @@ class Around:
 
     setting: Setting
     calls: list[bytes] = field(default_factory=list)
-
-
-@pytest.fixture(scope="module")
-def kubeconfig(cluster: Cluster) -> Path:
-    return install(cluster)
 
 
 @pytest.fixture

@@ -14,13 +14,6 @@ from gitops_bot.models.reports import ClusterReport, RowState
 from gitops_bot.sandbox.cluster import Cluster
 
 
-@pytest.fixture(scope="module")
-def artifacts() -> Iterator[Artifacts]:
-    served = Artifacts()
-    yield served
-    served.close()
-
-
 @pytest.fixture
 def stage(cluster: Cluster, namespace: str, tmp_path: Path, artifacts: Artifacts) -> Iterator[FamilyStage]:
     with family_stage(cluster, namespace, tmp_path, artifacts) as opened:

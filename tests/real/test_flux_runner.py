@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cage import Stage, config_map, documents_of, install, text_of
+from cage import Stage, config_map, documents_of, text_of
 from cage import stage as open_stage
 from runner_server import running
 from waiting import until
@@ -21,11 +21,6 @@ from gitops_bot.rules.changes import parse_diff
 from gitops_bot.sandbox.cluster import Cluster
 
 PASSWORD = "correct-horse-battery"
-
-
-@pytest.fixture(scope="module")
-def kubeconfig(cluster: Cluster) -> Path:
-    return install(cluster)
 
 
 @pytest.fixture(params=["child process", "HTTPS"])

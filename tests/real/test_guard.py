@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cage import install, writes
+from cage import writes
 from prometheus_client import CollectorRegistry
 
 from gitops_bot import telemetry
@@ -25,11 +25,6 @@ BINDINGS = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindi
 POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
 NAME = "gitops-bot-diff-dry-run-only"
 DIFF = "system:serviceaccount:gitops-bot:gitops-bot-diff"
-
-
-@pytest.fixture(scope="module")
-def kubeconfig(cluster: Cluster) -> Path:
-    return install(cluster)
 
 
 @pytest.fixture

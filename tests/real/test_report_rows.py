@@ -1,12 +1,11 @@
 """Every kind of row, on a real API server with the real controllers: what is said of it, and that it is so."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from cage import install
 from report_stage import ReportStage, codes, config_map, flux_object, report_stage, row_of, said, write
 from scene_stage import Artifacts
 
@@ -15,18 +14,6 @@ from gitops_bot.sandbox.cluster import Cluster
 from gitops_bot.sandbox.tools.bring import Toolbox
 
 KEEP = {"kustomize.toolkit.fluxcd.io/prune": "disabled"}
-
-
-@pytest.fixture(scope="module")
-def kubeconfig(cluster: Cluster) -> Path:
-    return install(cluster)
-
-
-@pytest.fixture(scope="module")
-def artifacts() -> Iterator[Artifacts]:
-    served = Artifacts()
-    yield served
-    served.close()
 
 
 class Opens(Protocol):

@@ -2,13 +2,12 @@
 
 # ruff: noqa: E501 # a risk is one line here, however long
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cage import install
 from report_stage import ReportStage, codes, config_map, report_stage, row_of, write
 from scene_stage import Artifacts
 
@@ -18,18 +17,6 @@ from gitops_bot.sandbox.cluster import Cluster
 from gitops_bot.sandbox.tools.bring import Toolbox
 
 FORCE = {"kustomize.toolkit.fluxcd.io/force": "enabled"}
-
-
-@pytest.fixture(scope="module")
-def kubeconfig(cluster: Cluster) -> Path:
-    return install(cluster)
-
-
-@pytest.fixture(scope="module")
-def artifacts() -> Iterator[Artifacts]:
-    served = Artifacts()
-    yield served
-    served.close()
 
 
 @pytest.fixture

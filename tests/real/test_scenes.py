@@ -1,7 +1,7 @@
 """Plays every scene of support/scenes.py on a real API server, with the real flux and kustomize-controller."""
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -28,13 +28,6 @@ def widgets(cluster: Cluster) -> None:
             return False
 
     wait_for(served, "Widgets are served")
-
-
-@pytest.fixture(scope="session")
-def artifacts() -> Iterator[Artifacts]:
-    served = Artifacts()
-    yield served
-    served.close()
 
 
 def tree(value: Tree, namespace: str) -> Mapping[str, str]:

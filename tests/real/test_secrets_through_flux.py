@@ -8,16 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cage import Stage, config_map, install, text_of
+from cage import Stage, config_map, text_of
 from cage import stage as open_stage
 
 from gitops_bot.models.changes import OutcomeStatus
 from gitops_bot.sandbox.cluster import Cluster
-
-
-@pytest.fixture(scope="module")
-def kubeconfig(cluster: Cluster) -> Path:
-    return install(cluster)
 
 
 @pytest.fixture

@@ -1,29 +1,16 @@
 """Values that live elsewhere, on a real API server: whoever substitutes them is shown with those that will be."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cage import install
 from report_stage import ReportStage, codes, config_map, report_stage, row_of, said, write
 from scene_stage import Artifacts
 
 from gitops_bot.models.reports import RowState, Verdict
 from gitops_bot.sandbox.cluster import Cluster
 from gitops_bot.sandbox.tools.bring import Toolbox
-
-
-@pytest.fixture(scope="module")
-def kubeconfig(cluster: Cluster) -> Path:
-    return install(cluster)
-
-
-@pytest.fixture(scope="module")
-def artifacts() -> Iterator[Artifacts]:
-    served = Artifacts()
-    yield served
-    served.close()
 
 
 @pytest.fixture
