@@ -155,6 +155,12 @@ class Observer:
         )
         return int(answer["number"])
 
+    async def close_pull_requests(self) -> None:
+        """Close every open pull request, as the author of the fleet: what comes next begins with none."""
+        for pull in await self.list_github("/pulls"):
+            path = f"/repos/{self.repository}/pulls/{pull['number']}"
+            await self.call_github("PATCH", path, login=self.author, body={"state": "closed"})
+
     async def _call_slack(self, method: str, **arguments: Any) -> Any:
         answer = await self._client.post(
             urljoin(self.slack["api_url"], method),

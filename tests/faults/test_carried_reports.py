@@ -25,6 +25,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
 async def observer(world: dict[str, Any]) -> AsyncIterator[Observer]:
     async with Observer(world) as found:
         yield found
+        await found.close_pull_requests()
 
 
 async def _started(world: dict[str, Any], observer: Observer, folder: Path, **settings: str) -> BotProcess:

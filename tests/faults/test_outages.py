@@ -107,6 +107,7 @@ async def scene(description: dict[str, Any], tmp_path: Path) -> AsyncIterator[Sc
         finally:
             await clear_faults(slack)
             await clear_faults(github)
+            await observer.close_pull_requests()
 
 
 async def test_what_was_open_before_the_first_start_is_listed_once(scene: Scene) -> None:
