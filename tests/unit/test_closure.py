@@ -107,10 +107,9 @@ def test_generators_that_are_altered_before_they_are_used_are_refused() -> None:
     }
     found = of_root("generators: [g]", **files)
     assert not found.complete
-    assert found.refusal == "apps/kustomization.yaml takes plugins from g, which is altered by a kustomization of its own"
-    assert (
-        "apps/kustomization.yaml takes plugins from g, which is altered by a kustomization of its own" in found.errors
-    )
+    why = "apps/kustomization.yaml takes plugins from g, which is altered by a kustomization of its own"
+    assert found.refusal == why
+    assert why in found.errors
 
 
 def test_a_folder_of_generators_that_names_itself_ends() -> None:
