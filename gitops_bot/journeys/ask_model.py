@@ -7,7 +7,8 @@ from datetime import datetime
 
 from gitops_bot import telemetry
 from gitops_bot.errors import ModelError
-from gitops_bot.journeys.ports import LanguageModel, Spend
+from gitops_bot.journeys.ports import LanguageModel
+from gitops_bot.journeys.store_ports import Spend
 from gitops_bot.models.opinions import (
     Answer,
     Asking,

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from gitops_bot.errors import ModelError
 from gitops_bot.journeys.ask_model import ModelPurse
-from gitops_bot.journeys.ports import LanguageModel, Spend
+from gitops_bot.journeys.ports import LanguageModel
+from gitops_bot.journeys.store_ports import Spend
 from gitops_bot.models.checks import CheckState
 from gitops_bot.models.opinions import Asking, ModelCheck, Said, SpendLimits, Usage
 from gitops_bot.rules.model_cases import MODEL_CASES, ModelCase, in_short, speaks, words_of

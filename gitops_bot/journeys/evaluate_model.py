@@ -9,7 +9,8 @@ from datetime import datetime
 from gitops_bot import telemetry
 from gitops_bot.errors import ModelError
 from gitops_bot.journeys.ask_model import ModelPurse, prompt_for
-from gitops_bot.journeys.ports import LanguageModel, Spend
+from gitops_bot.journeys.ports import LanguageModel
+from gitops_bot.journeys.store_ports import Spend
 from gitops_bot.models.evaluation import Attempt, CaseResult, EvaluationCase
 from gitops_bot.models.opinions import Asking, Prompt, SpendLimits, Usage
 from gitops_bot.rules.evaluation import result_of

@@ -3,8 +3,9 @@
 from datetime import UTC, time
 
 from gitops_bot import telemetry
-from gitops_bot.journeys.ports import Doors, Store
+from gitops_bot.journeys.ports import Doors
 from gitops_bot.journeys.show_message import show_message, shown_message
+from gitops_bot.journeys.store_ports import Store
 from gitops_bot.rules.agreement import Agreement, Month, agreements, month_of, of_month
 from gitops_bot.rules.fates import Past
 from gitops_bot.rules.routing import is_quiet

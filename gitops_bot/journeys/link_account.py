@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from gitops_bot import telemetry
 from gitops_bot.errors import GitHubRateLimited, GitHubUnavailable
-from gitops_bot.journeys.ports import DeviceFlow, Doors, Links
+from gitops_bot.journeys.ports import DeviceFlow, Doors
+from gitops_bot.journeys.store_ports import Links
 from gitops_bot.journeys.whisper import whisper
 from gitops_bot.models.chat import Click
 from gitops_bot.models.records import Decision, DeviceCode, LinkedAccount
