@@ -7,7 +7,7 @@ ConfigMap holds of these is secret. Where one of them cannot be read nobody know
 so does what SOPS encrypted in git.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gitops_bot.flux.api_reader import ApiReader, is_name
@@ -20,7 +20,7 @@ from gitops_bot.flux.substitutions import (
 )
 from gitops_bot.rules.secret_forms import SHORTEST
 
-# Kustomizations that are asked for one ConfigMap: beyond, nobody knows.
+# Kustomizations that are asked: beyond, nobody knows.
 _MOST_KUSTOMIZATIONS = 16
 
 
@@ -33,8 +33,8 @@ class Held:
 
 
 @dataclass
-class _Behind:
-    """What the makers of a ConfigMap read."""
+class Behind:
+    """What a Kustomization, those above it and the makers of what they read took from Secrets."""
 
     values: list[tuple[str, bytes]] = field(default_factory=list, repr=False)
     # All of it could be seen.
@@ -57,22 +57,14 @@ class ConfigMapSecrets:
         if any(kind == "ConfigMap" and inner in name for kind, inner in encrypted):
             return _everything({**now, **data})
         owner = owner_of(live or {})
-        behind = await self._behind(owner) if owner is not None else _Behind()
+        behind = await self.behind(owner) if owner is not None else Behind()
         if not behind.whole:
             return _everything({**now, **data})
-        found = [
-            (one, key, secret)
-            for one, secret in behind.values
-            if len(secret) >= SHORTEST
-            for key, value in (*now.items(), *data.items())
-            # flux substitutes values without line breaks.
-            if secret.replace(b"\n", b"") in value.replace(b"\n", b"")
-        ]
-        values = dict.fromkeys((one, secret) for one, _, secret in found)
-        return Held(tuple(values), frozenset(key for _, key, _ in found))
+        return _found(behind.values, (*now.items(), *data.items()))
 
-    async def _behind(self, owner: tuple[str, str]) -> _Behind:
-        behind = _Behind()
+    async def behind(self, owner: tuple[str, str]) -> Behind:
+        """Follow a Kustomization (namespace, name), those above it, and the makers of the ConfigMaps that they read."""
+        behind = Behind()
         waiting, seen = [owner], {owner}
         while waiting:
             namespace, name = waiting.pop()
@@ -95,6 +87,25 @@ class ConfigMapSecrets:
             seen |= new
             waiting += sorted(new)
         return behind
+
+
+def held_in(behind: Behind, data: Mapping[str, bytes]) -> Held:
+    """Tell what of some values is secret, that may come from what is behind."""
+    return _found(behind.values, data.items()) if behind.whole else _everything(data)
+
+
+def _found(secrets: Iterable[tuple[str, bytes]], entries: Iterable[tuple[str, bytes]]) -> Held:
+    among = list(entries)
+    found = [
+        (one, key, secret)
+        for one, secret in secrets
+        if len(secret) >= SHORTEST
+        for key, value in among
+        # flux substitutes values without line breaks.
+        if secret.replace(b"\n", b"") in value.replace(b"\n", b"")
+    ]
+    values = dict.fromkeys((one, secret) for one, _, secret in found)
+    return Held(tuple(values), frozenset(key for _, key, _ in found))
 
 
 def _everything(data: Mapping[str, bytes]) -> Held:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gitops_bot.flux.api_reader import ApiReader, NotReadableError, is_name
-from gitops_bot.flux.config_map_secrets import ConfigMapSecrets
+from gitops_bot.flux.config_map_secrets import Behind, ConfigMapSecrets, held_in
 from gitops_bot.flux.substitutions import (
     PLURALS,
     Reference,
@@ -23,9 +23,6 @@ from gitops_bot.flux.substitutions import (
     spec_references,
 )
 from gitops_bot.models.kustomizations import Kustomization
-
-# Kustomizations that apply Kustomizations that apply this one.
-_GENERATIONS = 4
 
 
 @dataclass(frozen=True)
@@ -57,10 +54,10 @@ class VariableReader:
 
         ``encrypted``: kind and name of objects that are known to be encrypted in git: what they hold is secret.
         """
-        inherited = await self._inherited(kustomization) if kustomization.live else []
+        inherited = await self._inherited(kustomization) if kustomization.live else Behind()
         after = kustomization.spec.get("postBuild")
         if not isinstance(after, Mapping):
-            return Variables(secret_values=tuple(dict.fromkeys(inherited)))
+            return Variables(secret_values=tuple(dict.fromkeys(inherited.values)))
         values: dict[str, str] = {}
         secret: set[str] = set()
         seen: list[tuple[str, bytes]] = []
@@ -86,10 +83,13 @@ class VariableReader:
                     continue
                 (secret.add if key in hidden else secret.discard)(key)
         inline = after.get("substitute")
-        for key, text in (inline if isinstance(inline, Mapping) else {}).items():
-            values[str(key)] = str(text).replace("\n", "")
-            secret.discard(str(key))
-        return Variables(values, frozenset(secret), tuple(dict.fromkeys([*seen, *inherited])), tuple(notes))
+        stated = {str(key): str(text) for key, text in (inline if isinstance(inline, Mapping) else {}).items()}
+        values |= {key: text.replace("\n", "") for key, text in stated.items()}
+        # Whoever wrote the live spec may have put a secret into it.
+        put_in = held_in(inherited, {key: text.encode("utf-8", "surrogatepass") for key, text in stated.items()})
+        secret = (secret - stated.keys()) | put_in.keys
+        known = dict.fromkeys([*seen, *put_in.values, *inherited.values])
+        return Variables(values, frozenset(secret), tuple(known), tuple(notes))
 
     async def _followed(
         self, kustomization: Kustomization, references: list[Reference]
@@ -109,24 +109,14 @@ class VariableReader:
             for item in left_out
         ]
 
-    async def _inherited(self, kustomization: Kustomization) -> list[tuple[str, bytes]]:
-        """Read the Secrets of the Kustomizations that apply this one, as far as they can be read."""
-        values: list[tuple[str, bytes]] = []
+    async def _inherited(self, kustomization: Kustomization) -> Behind:
+        """Tell what those that apply this Kustomization took from Secrets, or from ConfigMaps that hold some."""
         namespace, name = kustomization.id.namespace, kustomization.id.name
-        seen: set[tuple[str, str]] = set()
-        while (namespace, name) not in seen and len(seen) <= _GENERATIONS:
-            seen.add((namespace, name))
-            live = await self._reader.get_if_readable(kustomization_path(namespace, name)) or {}
-            if len(seen) > 1:
-                for reference in spec_references(live):
-                    if reference.kind == "Secret" and is_name(reference.name):
-                        found = await self._reader.get_if_readable(object_path("Secret", namespace, reference.name))
-                        values += data_of(found or {}, "Secret").items()
-            owner = owner_of(live)
-            if owner is None:
-                break
-            namespace, name = owner
-        return values
+        live = await self._reader.get_if_readable(kustomization_path(namespace, name))
+        owner = owner_of(live or {})
+        if live is None:
+            return Behind(whole=False)
+        return await self._config_maps.behind(owner) if owner is not None else Behind()
 
     async def _given(self, kustomization: Kustomization, reference: Reference) -> dict[str, bytes]:
         """Give a ConfigMap as a change will make it; what is not known of it stays as it is in the cluster."""

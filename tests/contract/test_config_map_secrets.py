@@ -69,11 +69,13 @@ async def api() -> AsyncIterator[Api]:
     await runner.cleanup()
 
 
-async def variables_of(api: Api, spec: Mapping[str, Any], encrypted: frozenset[tuple[str, str]] = NOTHING) -> Variables:
+async def variables_of(
+    api: Api, spec: Mapping[str, Any], encrypted: frozenset[tuple[str, str]] = NOTHING, *, live: bool = False
+) -> Variables:
     reader = ApiReader(Opening(flux="", server=api.url, ca_pem="", redaction_key="", token="t"))
     try:
         async with asyncio.timeout(20):
-            return await VariableReader(reader).read(Kustomization(READER, spec, live=False), encrypted)
+            return await VariableReader(reader).read(Kustomization(READER, spec, live=live), encrypted)
     finally:
         for _, writer in reader._idle:
             writer.close()
@@ -136,3 +138,43 @@ async def test_a_later_entry_that_hides_it_is_what_counts(api: Api) -> None:
     variables = await variables_of(api, spec)
     assert variables.secret == frozenset()
     assert [value for _, value in variables.secret_values] == [b"hushhush-one"]
+
+
+@pytest.fixture
+def child(api: Api) -> dict[str, Any]:
+    """A live spec into which whoever applies it may have put something."""
+    stated = {"url": "https://u:hushhush-one@host", "colour": "deep-blue", "size": "3"}
+    spec = {"postBuild": {"substitute": stated}}
+    api.objects[f"{KUSTOMIZATIONS}/reader"] = made_by("giver", spec=spec)
+    return spec
+
+
+async def test_what_a_parent_put_into_a_variable_of_the_spec_must_not_be_cut_either(
+    api: Api, child: dict[str, Any]
+) -> None:
+    variables = await variables_of(api, child, live=True)
+    assert variables.secret == {"url"}
+    assert variables.values["url"] == "https://u:hushhush-one@host"
+    assert ("password", b"hushhush-one") in variables.secret_values
+
+
+async def test_a_parent_may_have_it_from_a_config_map_of_somebody_else(api: Api, child: dict[str, Any]) -> None:
+    api.objects[f"{KUSTOMIZATIONS}/reader"] = made_by("parent", spec=child)
+    api.objects[f"{KUSTOMIZATIONS}/parent"] = {"spec": reading("ConfigMap/vars")}
+    variables = await variables_of(api, child, live=True)
+    assert variables.secret == {"url"}
+    assert ("password", b"hushhush-one") in variables.secret_values
+
+
+@pytest.mark.parametrize("missing", [f"{CORE}/secrets/s", f"{KUSTOMIZATIONS}/giver", f"{KUSTOMIZATIONS}/reader"])
+async def test_where_a_parent_cannot_be_read_every_variable_of_the_spec_counts(
+    api: Api, child: dict[str, Any], missing: str
+) -> None:
+    api.objects[missing] = None
+    variables = await variables_of(api, child, live=True)
+    assert variables.secret == {"url", "colour"}
+    assert ("colour", b"deep-blue") in variables.secret_values
+
+
+async def test_what_a_pull_request_writes_into_a_new_spec_is_its_own(api: Api, child: dict[str, Any]) -> None:
+    assert (await variables_of(api, child)).secret == frozenset()
