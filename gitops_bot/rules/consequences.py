@@ -1,6 +1,6 @@
 """What follows from a render that changes: child Kustomizations, and readers of ConfigMaps and Secrets."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,21 +116,22 @@ def reads(kustomization: Kustomization, changed: Iterable[ObjectReference]) -> t
 
 def substitutes_from(spec: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """Give (kind, name) of each reference in ``postBuild.substituteFrom``, in Flux's order."""
-    post_build = spec.get("postBuild")
-    references = post_build.get("substituteFrom") if isinstance(post_build, Mapping) else None
-    return tuple(
-        (str(reference.get("kind") or ""), str(reference.get("name") or ""))
-        for reference in references or ()
-        if isinstance(reference, Mapping)
-    )
+    return tuple(_kind_and_name(reference) for reference in _references(spec))
 
 
 def required_values(spec: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
     """Give (kind, name) of the references in ``postBuild.substituteFrom`` that must be there."""
+    return frozenset(_kind_and_name(reference) for reference in _references(spec) if not reference.get("optional"))
+
+
+def _references(spec: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     post_build = spec.get("postBuild")
     references = post_build.get("substituteFrom") if isinstance(post_build, Mapping) else None
-    return frozenset(
-        (str(reference.get("kind") or ""), str(reference.get("name") or ""))
-        for reference in references or ()
-        if isinstance(reference, Mapping) and not reference.get("optional")
-    )
+    # A file may say anything here.
+    for reference in references if isinstance(references, list) else ():
+        if isinstance(reference, Mapping):
+            yield reference
+
+
+def _kind_and_name(reference: Mapping[str, Any]) -> tuple[str, str]:
+    return str(reference.get("kind") or ""), str(reference.get("name") or "")

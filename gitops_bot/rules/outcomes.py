@@ -12,6 +12,7 @@ from gitops_bot.models.changes import DiffedObject, Operation, Origin, ParsedDif
 from gitops_bot.models.kustomizations import Kustomization, ObjectReference
 from gitops_bot.models.outcomes import Difference
 from gitops_bot.models.reports import KustomizationReport, RowState
+from gitops_bot.rules.consequences import substitutes_from
 from gitops_bot.telemetry import without_tokens
 
 # What the merge itself brings: only that is a prediction of the report's.
@@ -58,8 +59,7 @@ def shown_message(kustomization: Kustomization) -> str:
 
     The API server's errors echo values; where values come out of Secrets nobody could tell them apart.
     """
-    references = (kustomization.spec.get("postBuild") or {}).get("substituteFrom") or ()
-    if any(isinstance(one, Mapping) and one.get("kind") == "Secret" for one in references):
+    if any(kind == "Secret" for kind, _ in substitutes_from(kustomization.spec)):
         return "Its words are not shown, because this Kustomization substitutes values of Secrets."
     return without_tokens(kustomization.ready_message)[:_MOST_CHARACTERS]
 

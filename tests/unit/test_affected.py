@@ -10,7 +10,7 @@ from gitops_bot.models.kustomizations import Kustomization, KustomizationId, Obj
 from gitops_bot.models.tree import Tree
 from gitops_bot.rules.affected import Candidate, Reason, Surroundings, render_key
 from gitops_bot.rules.closure import closure_of
-from gitops_bot.rules.consequences import child_changes, refilled_sources
+from gitops_bot.rules.consequences import child_changes, refilled_sources, required_values, substitutes_from
 from gitops_bot.rules.feeds import Fed
 from gitops_bot.rules.objects import load_objects
 from gitops_bot.rules.variables import changed_keys, changed_variables, uses
@@ -327,3 +327,10 @@ def test_the_key_of_a_render_changes_with_what_it_is_built_from_and_nothing_else
     assert len({same, *different}) == 7
     broken = {"apps/web/kustomization.yaml": "a: ["}
     assert key(broken) != key({**broken, "README.md": "other"})
+
+
+@pytest.mark.parametrize("written", [3, True, "Secret/s", {"kind": "Secret", "name": "s"}, [None, "Secret/s"], None])
+def test_a_file_whose_references_are_no_list_of_them_reads_nothing(written: object) -> None:
+    spec = {"postBuild": {"substituteFrom": written}}
+    assert substitutes_from(spec) == ()
+    assert required_values(spec) == frozenset()
