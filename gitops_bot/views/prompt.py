@@ -56,6 +56,13 @@ class _Sheet:
         self.parts.append(part)
         self.room -= len(part) + 2
 
+    def add_cut(self, title: str, text: str, room: int, lost: str) -> None:
+        """Add a part as far as there is room; ``lost`` is what is missing where it is cut."""
+        if len(text) > room:
+            self.missing.append(lost)
+        if text:
+            self.add(title, _cut(text, room))
+
     def fits(self, text: str) -> bool:
         return len(text) + 100 <= self.room
 
@@ -117,21 +124,16 @@ def _add_intent(sheet: _Sheet, pull: PullRequest, room: int) -> None:
         # Behind a mark, so that no line of it can pretend to be one of the lines above.
         *(f"   | {line}" for line in clean(without_tokens(pull.body)).strip().splitlines()),
     ]
-    text = without_tokens("\n".join(lines))
-    if len(text) > room:
-        sheet.missing.append("the end of what the author wrote")
-    sheet.add("What its author says it is for, which nobody has checked:", _cut(text, room))
+    title = "What its author says it is for, which nobody has checked:"
+    sheet.add_cut(title, without_tokens("\n".join(lines)), room, "the end of what the author wrote")
 
 
 def _add_findings(sheet: _Sheet, report: Report, room: int) -> None:
     risks = risk_lines(risk_groups(report), most=1_000, width=_LINE, places=_PLACES)
     told = [one for cluster in report.clusters for one in findings_of(cluster) if not is_told_above(one)]
     lines = [*risks, *dict.fromkeys(line for finding in told for line in _finding(finding))]
-    text = "\n".join(lines)
-    if len(text) > room:
-        sheet.missing.append("some of what the rules found")
-    if text:
-        sheet.add("What fixed rules and the API server say about it:", _cut(text, room))
+    title = "What fixed rules and the API server say about it:"
+    sheet.add_cut(title, "\n".join(lines), room, "some of what the rules found")
 
 
 def _add_failures(sheet: _Sheet, report: Report, about: str, room: int) -> None:
@@ -142,11 +144,8 @@ def _add_failures(sheet: _Sheet, report: Report, about: str, room: int) -> None:
         rows = [row for row in cluster.rows if not about or is_about(row, about)]
         told += [(f"{row.id} in {cluster.cluster}", one) for row in rows for one in row.findings]
         lines += [line for where, one in told if not one.risk for line in _failure(where, one)]
-    text = "\n".join(lines)
-    if len(text) > room:
-        sheet.missing.append("some of what failed")
-    if text:
-        sheet.add("What failed, in the words of Flux, the API server and the program that looked:", _cut(text, room))
+    title = "What failed, in the words of Flux, the API server and the program that looked:"
+    sheet.add_cut(title, "\n".join(lines), room, "some of what failed")
 
 
 def _failure(where: str, finding: Finding) -> list[str]:
