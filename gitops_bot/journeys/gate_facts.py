@@ -11,7 +11,11 @@ from gitops_bot.rules.statuses import head_reference
 
 
 async def gate_facts(doors: Doors, stored: StoredReport) -> GateFacts:
-    """Ask for everything but the files."""
+    """Ask for everything but the files.
+
+    One question after the other, though most need no other's answer: GitHub asks for that, and nobody waits here.
+    https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#avoid-concurrent-requests
+    """
     shown, github = stored.report.pull_request, doors.github
     repository, number, key = shown.repository, shown.number, shown.key
     now = await github.pull_request(repository, number)
