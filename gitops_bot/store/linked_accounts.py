@@ -15,7 +15,7 @@ _SHORTEST_KEY = 32
 
 
 class LinkedAccounts:
-    """Links of journeys/ports.py."""
+    """Links of journeys/store_ports.py."""
 
     def __init__(self, store: Store, read_key: Callable[[], str]) -> None:
         """``read_key`` gives the text of the key's file, read anew each time."""
