@@ -18,6 +18,7 @@ from gitops_bot.flux.substitutions import (
     owner_of,
     spec_references,
 )
+from gitops_bot.rules.encrypted_objects import Encrypted, may_be_encrypted
 from gitops_bot.rules.secret_forms import SHORTEST
 
 # Kustomizations that are asked: beyond, nobody knows.
@@ -48,13 +49,11 @@ class ConfigMapSecrets:
         """Ask through a reader that remembers."""
         self._reader = reader
 
-    async def held(
-        self, namespace: str, name: str, data: Mapping[str, bytes], encrypted: frozenset[tuple[str, str]]
-    ) -> Held:
+    async def held(self, namespace: str, name: str, data: Mapping[str, bytes], encrypted: Encrypted) -> Held:
         """Tell what of ``data`` is secret; that is the ConfigMap's, or what a change makes of it."""
         live = await self._reader.get_if_readable(object_path("ConfigMap", namespace, name)) if is_name(name) else {}
         now = data_of(live or {}, "ConfigMap")
-        if any(kind == "ConfigMap" and inner in name for kind, inner in encrypted):
+        if may_be_encrypted("ConfigMap", name, encrypted):
             return _everything({**now, **data})
         owner = owner_of(live or {})
         behind = await self.behind(owner) if owner is not None else Behind()

@@ -23,6 +23,7 @@ from gitops_bot.flux.substitutions import (
     spec_references,
 )
 from gitops_bot.models.kustomizations import Kustomization
+from gitops_bot.rules.encrypted_objects import Encrypted
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,7 @@ class VariableReader:
         self._reader = reader
         self._config_maps = ConfigMapSecrets(reader)
 
-    async def read(
-        self, kustomization: Kustomization, encrypted: frozenset[tuple[str, str]] = frozenset()
-    ) -> Variables:
+    async def read(self, kustomization: Kustomization, encrypted: Encrypted = frozenset()) -> Variables:
         """Read what ``postBuild`` refers to; NotReadableError, ApiUnreachableError.
 
         ``encrypted``: kind and name of objects that are known to be encrypted in git: what they hold is secret.

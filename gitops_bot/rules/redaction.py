@@ -21,6 +21,7 @@ import yaml
 
 from gitops_bot.rules import secret_forms, yaml_nodes
 from gitops_bot.rules.changes import parse_diff
+from gitops_bot.rules.encrypted_objects import Encrypted, may_be_encrypted
 from gitops_bot.rules.secret_objects import LAST_APPLIED, is_encrypted, redact_document
 from gitops_bot.rules.yaml_nodes import UnreadableTextError
 
@@ -60,7 +61,7 @@ class Redactor:
         self,
         key: bytes,
         values: Iterable[tuple[str, bytes]] = (),
-        encrypted: frozenset[tuple[str, str]] = frozenset(),
+        encrypted: Encrypted = frozenset(),
     ) -> None:
         """Take secret values by name, and kind and name of the objects that SOPS encrypted."""
         self._key = key
@@ -157,8 +158,7 @@ class Redactor:
         return block
 
     def _was_encrypted(self, kind: str, name: str) -> bool:
-        """Whether an object may be one that SOPS encrypted: kustomize may have put something before or behind."""
-        return any(kind == one and inner in name for one, inner in self._encrypted)
+        return may_be_encrypted(kind, name, self._encrypted)
 
 
 def _without_echo(found: re.Match[str]) -> str:

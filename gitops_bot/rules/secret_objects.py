@@ -85,16 +85,14 @@ def secret_values(render: str) -> tuple[tuple[str, bytes], ...]:
     return tuple(dict.fromkeys(found))
 
 
-def encrypted_objects(file: str) -> frozenset[tuple[str, str]]:
-    """Give kind and name of the objects in a file that SOPS encrypted, Secrets apart. Never raises.
-
-    Flux decrypts them in the cluster but not here: a diff would print the plain text that lives there.
-    """
+def sealed_objects(file: str) -> frozenset[tuple[str, str]]:
+    """Give kind and name of the objects in a file that SOPS encrypted, those of a list too. Never raises."""
     found = set()
     for node in _readable(file, re.compile(re.escape(_SOPS_VALUE))):
-        kind, name = text_of(child(node, "kind")), text_of(child(node, "metadata", "name"))
-        if kind and name and kind != "Secret":
-            found.add((kind, name))
+        for item in yaml_nodes.objects(node):
+            kind, name = text_of(child(item, "kind")), text_of(child(item, "metadata", "name"))
+            if kind and name:
+                found.add((kind, name))
     return frozenset(found)
 
 

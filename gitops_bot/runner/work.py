@@ -22,9 +22,10 @@ from gitops_bot.models.changes import FluxOutcome, OutcomeStatus
 from gitops_bot.models.kustomizations import Kustomization, KustomizationId
 from gitops_bot.models.tree import Tree
 from gitops_bot.rules.closure import Closure, TreeIndex, closure_of
+from gitops_bot.rules.encrypted_objects import Encrypted, encrypted_in
 from gitops_bot.rules.kustomize_fields import KUSTOMIZATION_FILES
 from gitops_bot.rules.redaction import Redactor
-from gitops_bot.rules.secret_objects import encrypted_objects, secret_values
+from gitops_bot.rules.secret_objects import secret_values
 from gitops_bot.rules.secret_references import is_number_like, transformed_references
 from gitops_bot.rules.yaml_nodes import UnreadableTextError
 from gitops_bot.runner.live import look
@@ -83,7 +84,7 @@ class Workshop:
         self._threads = threads_of_this_user()
         self._trees: dict[str, _Tree] = {}
         # Objects that SOPS encrypted in any tree: one that the pull request writes in clear was one before.
-        self._encrypted: frozenset[tuple[str, str]] = frozenset()
+        self._encrypted: Encrypted = frozenset()
         # What a render's Secrets hold: messages about the same Kustomization must not echo it.
         self._rendered_secrets: dict[str, tuple[tuple[str, bytes], ...]] = {}
         self._checked: dict[str, str] = {}
@@ -94,9 +95,7 @@ class Workshop:
         """Take a tree; its files are written when a run needs them."""
         folder = self._folder / f"tree-{len(self._trees)}"
         self._trees[name] = _Tree(TreeIndex(tree), TreeOnDisk(tree, folder))
-        for content in tree.files.values():
-            if b"ENC[" in content:
-                self._encrypted |= encrypted_objects(content.decode("utf-8", "replace"))
+        self._encrypted |= encrypted_in(tree)
 
     async def do(self, job: Job) -> FluxOutcome:
         """Do one job. Never raises but when it is cancelled: a fault of ours is an outcome too."""

@@ -10,10 +10,12 @@ import yaml
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from gitops_bot.models.tree import Tree
 from gitops_bot.rules.changes import parse_diff
+from gitops_bot.rules.encrypted_objects import encrypted_in, may_be_encrypted
 from gitops_bot.rules.redaction import Redactor
 from gitops_bot.rules.secret_forms import SHORTEST, forms
-from gitops_bot.rules.secret_objects import encrypted_objects, secret_values
+from gitops_bot.rules.secret_objects import secret_values
 from gitops_bot.rules.secret_references import is_number_like, transformed_references
 from gitops_bot.rules.yaml_nodes import UnreadableTextError, documents
 
@@ -494,14 +496,55 @@ def test_an_object_that_was_encrypted_before_is_hidden_too() -> None:
     assert "password: «hidden»" in redactor.diff(diff)
 
 
+_ENC = "'ENC[AES256_GCM,data:x]'"
+
+
+def tree_of(file: str) -> Tree:
+    return Tree({"a.yaml": file.encode()})
+
+
 def test_encrypted_objects_are_found_in_files() -> None:
     file = (
-        "kind: ConfigMap\nmetadata: {name: a}\ndata: {x: 'ENC[AES256_GCM,data:x]'}\n---\n"
-        "kind: Secret\nmetadata: {name: b}\ndata: {x: 'ENC[AES256_GCM,data:x]'}\n---\n"
+        f"kind: ConfigMap\nmetadata: {{name: a}}\ndata: {{x: {_ENC}}}\n---\n"
+        f"kind: Secret\nmetadata: {{name: b}}\ndata: {{x: {_ENC}}}\n---\n"
         "kind: ConfigMap\nmetadata: {name: c}\n"
     )
-    assert encrypted_objects(file) == {("ConfigMap", "a")}
-    assert encrypted_objects("ENC[AES256_GCM: [\n") == frozenset()
+    assert encrypted_in(tree_of(file)) == {("ConfigMap", "a")}
+    assert encrypted_in(tree_of("ENC[AES256_GCM,: [\n")) == frozenset()
+
+
+def test_encrypted_objects_are_found_in_lists_and_by_names_with_variables() -> None:
+    items = f"[{{kind: ConfigMap, metadata: {{name: '${{env}}-a-${{x:=y}}'}}, data: {{x: {_ENC}}}}}]"
+    found = encrypted_in(tree_of(f"kind: List\nitems: {items}\n"))
+    assert may_be_encrypted("ConfigMap", "prod-a-y", found)
+    assert not may_be_encrypted("ConfigMap", "prod-b-y", found)
+    assert not may_be_encrypted("Deployment", "prod-a-y", found)
+
+
+@pytest.mark.parametrize(
+    ("patch", "hidden", "shown"),
+    [
+        ("path: p.yaml, target: {kind: HelmRelease, name: web}", "HelmRelease/prod-web", "HelmRelease/db"),
+        ("path: ./p.yaml, target: {kind: HelmRelease, name: 'web|db'}", "HelmRelease/db", "ConfigMap/db"),
+        ("path: ../apps/p.yaml, target: {labelSelector: a=b}", "ConfigMap/anything", ""),
+        ("path: p.yaml", "ConfigMap/own-name", "HelmRelease/web"),
+        ("path: q, target: {kind: HelmRelease}", "HelmRelease/web", "ConfigMap/web"),
+        ("path: q", "ConfigMap/anything", ""),
+    ],
+)
+def test_what_an_encrypted_patch_is_for_is_encrypted(patch: str, hidden: str, shown: str) -> None:
+    """Flux decrypts patches too; what they are written into lives in clear, under another name than the patch's."""
+    found = encrypted_in(
+        Tree(
+            {
+                "apps/kustomization.yaml": f"resources: [a.yaml]\npatches: [{{{patch}}}]\n".encode(),
+                "apps/p.yaml": f"kind: ConfigMap\nmetadata: {{name: own-name}}\ndata: {{x: {_ENC}}}\n".encode(),
+                "apps/q": f'{{"data": "{_ENC}", "sops": {{}}}}'.encode(),
+            }
+        )
+    )
+    assert may_be_encrypted(*hidden.split("/"), found)
+    assert not shown or not may_be_encrypted(*shown.split("/"), found)
 
 
 # Messages
