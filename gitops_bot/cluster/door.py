@@ -32,7 +32,7 @@ _TOKEN_RESERVE = timedelta(minutes=2)
 _PROOF_HOLDS = timedelta(minutes=1)
 # Rights are given more rarely than they are used: that none leads past the guard costs some dozen requests.
 _RIGHTS_HOLD = timedelta(minutes=10)
-# Namespaces in which rights are looked for one by one, besides those that hold everywhere.
+# Namespaces in which rights are looked for one by one, besides those that hold everywhere: one request each.
 _MOST_NAMESPACES = 32
 _EVERYTHING = "application/json"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
@@ -89,6 +89,8 @@ class ClusterDoor:
         # When no right was found that leads past the guard, and in which namespaces.
         self._nothing_around: tuple[datetime, tuple[str, ...]] | None = None
         self._namespaces: tuple[str, ...] = ()
+        # Namespaces beyond those: nobody knows of rights there.
+        self._unasked = 0
         self._versions: dict[FluxKind, str] = {}
         self._missing: frozenset[str] = frozenset()
         # What the API server serves, by path of group and version; asked for anew with each snapshot.
@@ -132,6 +134,7 @@ class ClusterDoor:
         kustomizations, *sources = (items or [] for items in lists)
         used = {str((item.get("metadata") or {}).get("namespace") or "") for item in kustomizations} - {""}
         self._namespaces = tuple(sorted(used))[:_MOST_NAMESPACES]
+        self._unasked = len(used) - len(self._namespaces)
         return ClusterSnapshot(
             cluster=self.name,
             kustomizations=tuple(read_kustomization(self.name, item) for item in kustomizations),
@@ -161,7 +164,12 @@ class ClusterDoor:
             return GuardState(proved=False, reason="flux runs with your own rights", accepted=True)
         async with self._proving:
             proof = self._proof
-            if proof is None or proof.failure or self._clock() - proof.at > _PROOF_HOLDS:
+            if (
+                proof is None
+                or proof.failure
+                or self._clock() - proof.at > _PROOF_HOLDS
+                or not self._asked_everywhere()
+            ):
                 self._proof = proof = await self._prove()
         return self._state(proof)
 
@@ -173,7 +181,7 @@ class ClusterDoor:
 
     def _state(self, proof: _Proof) -> GuardState:
         accepted = self._settings.accept_unguarded_writes
-        return GuardState(not proof.failure, proof.failure, accepted, proof.ways_around)
+        return GuardState(not proof.failure, proof.failure, accepted, proof.ways_around, self._unasked)
 
     async def live_object(self, api_version: str, reference: ObjectReference) -> Mapping[str, Any] | None:
         """Read one object with its managedFields as the *diff* identity; None when there is none.
@@ -322,8 +330,15 @@ class ClusterDoor:
         """Name the rights of the *diff* identity that lead past the guard, as of some minutes ago at most."""
         now, namespaces = self._clock(), self._namespaces
         known = self._nothing_around
-        if known is not None and now - known[0] <= _RIGHTS_HOLD and set(namespaces) <= set(known[1]):
+        if known is not None and now - known[0] <= _RIGHTS_HOLD and self._asked_everywhere():
             return ()
+        if self._unasked:
+            log.warning(
+                "not every namespace is asked for rights that lead past the guard",
+                cluster=self.name,
+                asked=len(namespaces),
+                not_asked=self._unasked,
+            )
         found = frozenset(WAYS_AROUND) - await self.diff_lacks(WAYS_AROUND)
         # Rights on named objects, and those of a single namespace, answer to no question about all of them.
         own = self._settings.diff_service_account.partition("/")[0]
@@ -331,6 +346,10 @@ class ClusterDoor:
             found |= ways_around_in(await self.diff_granted(namespace))
         self._nothing_around = None if found else (now, namespaces)
         return in_words(found)
+
+    def _asked_everywhere(self) -> bool:
+        """Whether the last look for such rights was in all namespaces of the last snapshot that are looked at."""
+        return self._nothing_around is not None and set(self._namespaces) <= set(self._nothing_around[1])
 
     async def _path_of(self, connection: Connection, api_version: str, reference: ObjectReference) -> str:
         """Give the address of an object; NotFoundError when the cluster does not know its kind.

@@ -98,6 +98,14 @@ async def _check_cluster(eyes: Eyes, cluster: Cluster, snapshot: ClusterSnapshot
 def judge_guard(cluster: str, guard: GuardState) -> Check:
     """Say what is known of the fence around the *diff* identity; accepted is not the same as proved."""
     name = f"cluster {cluster}: guard"
+    if guard.proved and guard.unasked_namespaces:
+        return Check(
+            name,
+            CheckState.WARNING,
+            "writes of the diff identity are refused; rights that lead past that were not looked for in "
+            f"{guard.unasked_namespaces} of the namespaces with Kustomizations: there are too many",
+            "Have no RoleBinding give the diff identity anything there that `gitops-bot rbac` does not print.",
+        )
     if guard.proved:
         return Check(name, CheckState.GOOD, "writes of the diff identity are refused")
     if guard.accepted:

@@ -35,6 +35,8 @@ class GuardState:
     accepted: bool = False
     # Rights of the *diff* identity that lead past the guard, in words; then it refuses, and does not help.
     ways_around: tuple[str, ...] = ()
+    # Namespaces with Kustomizations that were not asked for such rights: there are too many.
+    unasked_namespaces: int = 0
 
     @property
     def may_run(self) -> bool:

@@ -532,3 +532,86 @@ async def test_a_cluster_without_admission_policies_is_refused_unless_it_is_acce
         assert await accepted.guard_is_proved()
         assert accepted.failed_guard is None
     assert [method for method, path, _, _ in server.requests if path.endswith("/configmaps")] == []
+
+
+# Rights that lead past the guard, namespace by namespace
+
+
+GUARD = next(yaml.safe_load_all((Path(__file__).parents[2] / "config/guard/policy.yaml").read_text(encoding="utf-8")))
+GUARD_NAME = GUARD["metadata"]["name"]
+ADMISSION = "/apis/admissionregistration.k8s.io/v1"
+REVIEWS = "/apis/authorization.k8s.io/v1"
+
+
+@dataclass
+class Rights:
+    """What the *diff* identity holds, by namespace; and where it was asked."""
+
+    too_much: set[str] = field(default_factory=set)
+    asked: list[str] = field(default_factory=list)
+
+    async def review(self, request: web.Request) -> web.StreamResponse:
+        namespace = (await request.json())["spec"]["namespace"]
+        self.asked.append(namespace)
+        rule = {"apiGroups": [""], "resources": ["serviceaccounts"], "verbs": ["impersonate"]}
+        rules = [rule] if namespace in self.too_much else []
+        return web.json_response({"status": {"resourceRules": rules, "incomplete": False}})
+
+
+def answered(body: Any) -> Answer:
+    return text(json.dumps(body), media="application/json")
+
+
+@pytest.fixture
+def rights(server: ApiServer) -> Rights:
+    """An API server whose guard holds."""
+    made = Rights()
+    refusal = f"ValidatingAdmissionPolicy '{GUARD_NAME}' with binding '{GUARD_NAME}' denied request: "
+    spec = {"policyName": GUARD_NAME, "validationActions": ["Deny"]}
+    server.answers |= {
+        ADMISSION: answered({"resources": [{"name": "validatingadmissionpolicies"}]}),
+        "/api/v1/namespaces/gitops-bot/configmaps": status(422, refusal + GUARD["spec"]["validations"][0]["message"]),
+        f"{ADMISSION}/validatingadmissionpolicies/{GUARD_NAME}": answered(GUARD),
+        f"{ADMISSION}/validatingadmissionpolicybindings/{GUARD_NAME}": answered({"spec": spec}),
+        f"{REVIEWS}/selfsubjectaccessreviews": answered({"status": {"allowed": False}}),
+        f"{REVIEWS}/selfsubjectrulesreviews": made.review,
+    }
+    return made
+
+
+def in_namespaces(*names: str) -> Answer:
+    return answered({"items": [{"metadata": {"name": "apps", "namespace": name}, "spec": {}} for name in names]})
+
+
+async def test_a_namespace_that_is_seen_for_the_first_time_is_asked_about_at_once(
+    server: ApiServer, door: ClusterDoor, rights: Rights, clock: Clock
+) -> None:
+    server.answers[KUSTOMIZATIONS] = in_namespaces("one")
+    await door.snapshot()
+    assert (await door.guard()).proved
+    assert rights.asked == ["gitops-bot", "kube-system", "one"]
+    clock.now += timedelta(minutes=2)
+    assert (await door.guard()).proved
+    assert len(rights.asked) == 3, "ten minutes apart, when nothing is new"
+    rights.too_much.add("two")
+    server.answers[KUSTOMIZATIONS] = in_namespaces("one", "two")
+    await door.snapshot()
+    # Not even the proof of a moment ago counts.
+    assert (await door.guard()).ways_around == ("impersonate serviceaccounts",)
+    assert not await door.guard_is_proved()
+    rights.too_much.clear()
+    assert (await door.guard()).proved
+
+
+async def test_how_many_namespaces_are_not_asked_about_is_told(
+    server: ApiServer, door: ClusterDoor, rights: Rights
+) -> None:
+    names = [f"team-{number:02}" for number in range(40)]
+    server.answers[KUSTOMIZATIONS] = in_namespaces(*names)
+    await door.snapshot()
+    guard = await door.guard()
+    assert (guard.proved, guard.unasked_namespaces) == (True, 8)
+    assert rights.asked[2:] == names[:32]
+    server.answers[KUSTOMIZATIONS] = in_namespaces(*names[:32])
+    await door.snapshot()
+    assert (await door.guard()).unasked_namespaces == 0

@@ -10,6 +10,7 @@ from gitops_bot.models.checks import CheckState, GuardState, RunnerFacts
     ("guard", "state", "says"),
     [
         (GuardState(proved=True), CheckState.GOOD, "are refused"),
+        (GuardState(proved=True, unasked_namespaces=7), CheckState.WARNING, "in 7 of the namespaces"),
         (GuardState(proved=False, reason="the write was accepted"), CheckState.BAD, "are not refused: the write was"),
         (GuardState(proved=False, reason="too old", accepted=True), CheckState.WARNING, "nothing keeps flux from"),
         # Accepted, and there all the same.
