@@ -37,6 +37,9 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 # Kustomizations whose runs may be killed at their limits before the rest of a session is not tried any more:
 # a pull request that touches a hundred of them must not take a hundred deadlines.
 _MOST_KILLED = 2
+# Values of the Secrets in a render up to which they are looked for in messages, each in dozens of forms: a second.
+_MOST_RENDERED = 1_500
+_MOST_RENDERED_BYTES = 256 << 10
 
 
 class _RefusedError(Exception):
@@ -241,16 +244,27 @@ class Workshop:
     def _redacted(self, prepared: _Prepared, outcome: FluxOutcome) -> FluxOutcome:
         """Take secrets out of both texts, and the paths of this machine out of the message."""
         job = prepared.job
-        key = _spec_key(job.kustomization)
         if job.operation == "build":
+            key = _spec_key(job.kustomization)
             self._rendered_secrets[key] = self._rendered_secrets.get(key, ()) + secret_values(outcome.text)
-        echoed = Redactor(self._key, [*prepared.variables.secret_values, *self._rendered_secrets.get(key, ())])
-        message = outcome.message.replace(f"{prepared.tree.disk.folder}/", "").replace(str(self._folder), "…")
         redact = prepared.redactor.render if job.operation == "build" else prepared.redactor.diff
         try:
-            return replace(outcome, text=redact(outcome.text), message=echoed.message(message))
+            return replace(outcome, text=redact(outcome.text), message=self._message(prepared, outcome.message))
         except UnreadableTextError as error:
             return FluxOutcome(OutcomeStatus.FAILED, message=str(error), seconds=outcome.seconds, notes=outcome.notes)
+
+    def _message(self, prepared: _Prepared, message: str) -> str:
+        """Take secrets out of what flux says, those that the Kustomization itself renders too."""
+        if not message:
+            return ""
+        rendered = dict.fromkeys(self._rendered_secrets.get(_spec_key(prepared.job.kustomization), ()))
+        if len(rendered) > _MOST_RENDERED or sum(len(value) for _, value in rendered) > _MOST_RENDERED_BYTES:
+            return (
+                "flux failed, and its words are not shown: the Kustomization holds too many values of Secrets "
+                "to look for all of them. Split it, or see what `flux diff kustomization` says."
+            )
+        message = message.replace(f"{prepared.tree.disk.folder}/", "").replace(str(self._folder), "…")
+        return Redactor(self._key, [*prepared.variables.secret_values, *rendered]).message(message)
 
 
 def _place(error: Exception) -> str:
