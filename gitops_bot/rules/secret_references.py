@@ -19,6 +19,8 @@ _SIGN = re.compile(r"\$\$|\$\{|\}")
 _WORD_BEFORE = re.compile(r"(?:\$\{[^{}]*\}|[\w.+-])*\Z")
 _WORD_BEHIND = re.compile(r"(?:\$\{[^{}]*\}|[\w.+-])*")
 _OTHER = re.compile(r"\$\{[^{}]*\}")
+# Characters on either side: a word of thousands of references is looked at once for each of them.
+_LONGEST_NUMBER = 200
 # Words that YAML may read as a number, once digits stand where the reference is: it prints another one then.
 _NUMBER = re.compile(r"[+-]?(?:0[xX][0-9a-fA-F_]*|0[oO]?[0-7_]*|0[bB][01_]*|[0-9_]*\.?[0-9_]*(?:[eE][+-]?[0-9_]*)?)")
 # Values that are digits of some number, alone or with a mark such as 0x before them.
@@ -81,7 +83,8 @@ def _is_digits_of_a_number(document: str, match: re.Match[str]) -> bool:
     if not end:
         return False
     start = match.start()
-    before, behind = _WORD_BEFORE.search(document[max(0, start - 200) : start]), _WORD_BEHIND.match(document, end)
+    before = _WORD_BEFORE.search(document[max(0, start - _LONGEST_NUMBER) : start])
+    behind = _WORD_BEHIND.match(document[end : end + _LONGEST_NUMBER])
     around = [_OTHER.sub("1", found[0]) if found else "" for found in (before, behind)]
     return any(around) and _NUMBER.fullmatch("1".join(around)) is not None
 

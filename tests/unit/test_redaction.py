@@ -680,6 +680,12 @@ def test_a_secret_number_beside_other_words_is_not(reference: str) -> None:
     assert transformed_references(f"data:\n  a: {reference}\n", frozenset({"S"}), frozenset({"S"})) == ()
 
 
+def test_a_word_of_thousands_of_references_is_read_in_a_moment() -> None:
+    names, before = frozenset({"S"}), time.process_time()
+    assert transformed_references(f"data:\n  a: {'x${S}' * 20_000}\n", names, names) == ()
+    assert time.process_time() - before < 5
+
+
 @pytest.mark.parametrize("value", ["123456", "12ab34cd", "-1.5e10", "1_000", "0"])
 def test_numbers_are_known(value: str) -> None:
     assert is_number_like(value)
