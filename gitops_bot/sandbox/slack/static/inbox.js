@@ -1,7 +1,7 @@
 // The page: fetches what one person sees, draws it, and does so again whenever the server says that something is new.
 
+import { showDialog } from "./dialog.js";
 import { el, post } from "./dom.js";
-import { showDialog } from "./layer.js";
 import { avatar, renderList } from "./messages.js";
 import { know } from "./text.js";
 
