@@ -40,6 +40,8 @@ _MOST_KILLED = 2
 # Values of the Secrets in a render up to which they are looked for in messages, each in dozens of forms: a second.
 _MOST_RENDERED = 1_500
 _MOST_RENDERED_BYTES = 256 << 10
+# Characters of a message. The errors of a thousand objects fit.
+_LONGEST_MESSAGE = 400_000
 
 
 class _RefusedError(Exception):
@@ -103,16 +105,21 @@ class Workshop:
     async def do(self, job: Job) -> FluxOutcome:
         """Do one job. Never raises but when it is cancelled: a fault of ours is an outcome too."""
         async with self._slots:
-            try:
-                return await self._do(job)
-            except (_RefusedError, OddNameError) as error:
-                return FluxOutcome(OutcomeStatus.REFUSED, message=self._plain(str(error)))
-            except NotReadableError as error:
-                return FluxOutcome(OutcomeStatus.FAILED, message=self._plain(str(error)))
-            except (ApiUnreachableError, OSError) as error:
-                return FluxOutcome(OutcomeStatus.UNAVAILABLE, message=self._plain(str(error)))
-            except Exception as error:  # noqa: BLE001 # its text could hold anything: only its type may leave
-                return FluxOutcome(OutcomeStatus.FAILED, message=f"A fault of gitops-bot ({_place(error)}).")
+            outcome = await self._outcome(job)
+        # Once it is redacted: a part of a secret would not be found.
+        return replace(outcome, message=_bounded(outcome.message))
+
+    async def _outcome(self, job: Job) -> FluxOutcome:
+        try:
+            return await self._do(job)
+        except (_RefusedError, OddNameError) as error:
+            return FluxOutcome(OutcomeStatus.REFUSED, message=self._plain(str(error)))
+        except NotReadableError as error:
+            return FluxOutcome(OutcomeStatus.FAILED, message=self._plain(str(error)))
+        except (ApiUnreachableError, OSError) as error:
+            return FluxOutcome(OutcomeStatus.UNAVAILABLE, message=self._plain(str(error)))
+        except Exception as error:  # noqa: BLE001 # its text could hold anything: only its type may leave
+            return FluxOutcome(OutcomeStatus.FAILED, message=f"A fault of gitops-bot ({_place(error)}).")
 
     async def look(self, wish: Look) -> Sight:
         """Look at objects in the cluster; nothing is seen when the secrets to hide cannot be read."""
@@ -265,6 +272,15 @@ class Workshop:
             )
         message = message.replace(f"{prepared.tree.disk.folder}/", "").replace(str(self._folder), "…")
         return Redactor(self._key, [*prepared.variables.secret_values, *rendered]).message(message)
+
+
+def _bounded(message: str) -> str:
+    """Keep the beginning and the end of what kustomize repeats by the megabyte; the cause stands in either."""
+    cut = len(message) - _LONGEST_MESSAGE
+    if cut <= 0:
+        return message
+    half = _LONGEST_MESSAGE // 2
+    return f"{message[:half]}… ({cut:,} characters are left out) …{message[-half:]}"
 
 
 def _place(error: Exception) -> str:

@@ -60,3 +60,16 @@ async def test_thousands_of_secrets_cost_a_moment_and_are_not_echoed_either(runn
     assert "value-of-7" not in shown
     assert "its words are not shown" in shown
     assert time.process_time() - before < 4
+
+
+async def test_a_message_of_megabytes_is_cut_in_the_middle(runner: Runner) -> None:
+    """A hundred Kustomizations may each bring one, and the bot holds them all."""
+    lost = "/".join(["x" * 250] * 4_000)
+    files = {"apps/kustomization.yaml": f"resources: [/first, /x{lost}]\n".encode()}
+    runner.workshop.add_tree("result", Tree(files))
+    there = Kustomization(KUSTOMIZATION.id, {"path": "./apps"}, live=False)
+    outcome = await runner.workshop.do(Job(1, "build", "result", there))
+    assert outcome.status is OutcomeStatus.REFUSED
+    assert outcome.message.startswith("apps/kustomization.yaml refers to /first, which is outside of the repository")
+    assert "characters are left out" in outcome.message
+    assert len(outcome.message) < 450_000
