@@ -173,8 +173,7 @@ def _in_sequence(block: Sequence[str], kind: str) -> list[tuple[str, list[str]]]
 
 def _values(headline: str, rows: list[str]) -> tuple[str, str, list[str]]:
     """Return removed value, added value, and rows that cannot belong to this detail."""
-    while rows and not rows[-1]:
-        rows = rows[:-1]
+    rows = rows[: next((end for end in range(len(rows), 0, -1) if rows[end - 1]), 0)]
     if headline[0] == "+":
         strange = [row for row in rows if row and not row.startswith(" " * _ADDED_INDENT)]
         return "", "\n".join(row[_ADDED_INDENT:] for row in rows), strange

@@ -159,6 +159,12 @@ def test_colour_inside_of_colour_is_taken_out_in_a_moment() -> None:
     assert time.process_time() - before < 2
 
 
+def test_blank_lines_behind_a_value_are_dropped_in_a_moment() -> None:
+    before = time.process_time()
+    assert one("data.a\n± value change\n- x\n+ y" + "\n" * 300_000) == [("data.a", "± value change", "x", "y")]
+    assert time.process_time() - before < 4
+
+
 def test_other_control_characters_stay_in_the_value() -> None:
     assert one("data.a\n± value change\n- a\rb\x85c\u2028d\n+ y") == [
         ("data.a", "± value change", "a\rb\x85c\u2028d", "y")
