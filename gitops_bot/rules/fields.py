@@ -18,6 +18,8 @@ from gitops_bot.rules.neat import NotNeatError, parse_neat
 Path = tuple[str, ...]
 
 ORDER = "⇆"
+# Dots in a path up to which each of its beginnings is looked for; beyond, each key is.
+_MOST_DOTS = 200
 # dyff's own, in its order of preference.
 _IDENTIFIERS = ("name", "key", "id", "manager")
 # Mappings whose keys are free text, dots included, and whose values are scalars.
@@ -114,8 +116,45 @@ class Shape:
         for depth, token in enumerate(path):
             if token == ORDER and isinstance(here, list):
                 return _order(here, self.keyed.get(path[:depth], ""))
-            here = _child(here, token, self.keyed.get(path[:depth]))
+            here = self.child(here, token, self.keyed.get(path[:depth]))
         return here
+
+    def child(self, here: Any, token: str, identifier: str | None) -> Any:
+        """Return what stands below a key or a name, or MISSING."""
+        if isinstance(here, dict):
+            return here.get(token, MISSING)
+        if isinstance(here, list) and identifier:
+            named = self._named.get((id(here), identifier))
+            return (named if named is not None else _by_name(here, identifier)).get(token, MISSING)
+        return MISSING
+
+    def names(self, node: Any, token: str, identifier: str | None) -> bool:
+        """Whether a mapping has this key, as text, or a list an item of this name."""
+        if isinstance(node, dict) and token not in node:
+            return token in self._odd_keys.get(id(node), ())
+        return isinstance(node, dict) or self.child(node, token, identifier) is not MISSING
+
+    @cached_property
+    def _named(self) -> Mapping[tuple[int, str], Mapping[str, Any]]:
+        """The items of every list of the renders by name: a list of thousands is asked for each of them.
+
+        By the list's id, which stays its own as long as the renders are there.
+        """
+        return {
+            (id(node), self.keyed[path]): _by_name(node, self.keyed[path])
+            for path, node in _collections(self.trees)
+            if isinstance(node, list) and path in self.keyed
+        }
+
+    @cached_property
+    def _odd_keys(self) -> Mapping[int, frozenset[str]]:
+        """The keys that are no text, by the id of their mapping."""
+        found = {
+            id(node): frozenset(str(key) for key in node if not isinstance(key, str))
+            for _, node in _collections(self.trees)
+            if isinstance(node, dict)
+        }
+        return {node: keys for node, keys in found.items() if keys}
 
     def leaves(self, value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
         """Go through the fields of a value that stands at a path."""
@@ -232,13 +271,21 @@ def _collect_lists(value: Any, path: Path, found: dict[Path, set[str]]) -> None:
             _collect_lists(item, (*path, str(item[identifier])), found)
 
 
-def _child(here: Any, token: str, identifier: str | None) -> Any:
-    if isinstance(here, dict):
-        return here.get(token, MISSING)
-    if isinstance(here, list) and identifier:
-        matches = (item for item in here if isinstance(item, dict) and str(item.get(identifier)) == token)
-        return next(matches, MISSING)
-    return MISSING
+def _by_name(items: Sequence[Any], identifier: str) -> dict[str, Any]:
+    """Return the items of a list by name; the first of two wins."""
+    return {str(item.get(identifier)): item for item in reversed(items) if isinstance(item, dict)}
+
+
+def _collections(trees: Sequence[Any]) -> Iterator[tuple[Path, Any]]:
+    """Go through the mappings and lists of the renders, with their paths; not into lists without names."""
+    waiting: list[tuple[Path, Any]] = [((), tree) for tree in trees]
+    while waiting:
+        path, node = waiting.pop()
+        yield path, node
+        if isinstance(node, dict):
+            waiting += [((*path, str(key)), inner) for key, inner in node.items() if isinstance(inner, dict | list)]
+        elif identifier := _identifier(node):
+            waiting += [((*path, str(item[identifier])), item) for item in node]
 
 
 @dataclass(frozen=True)
@@ -269,17 +316,30 @@ def _walks(shape: Shape, nodes: list[Any], path: Path, rest: str) -> Iterator[_W
         return
     yield _Walk(path, rest, complete=False)
     identifier = shape.keyed.get(path)
-    for token in sorted(set(_tokens(nodes, identifier)), key=len, reverse=True):
+    for token in _tokens(shape, nodes, identifier, rest):
         if rest == token:
             yield _Walk((*path, token), "", complete=True)
         elif rest.startswith(f"{token}."):
-            inner = [child for child in (_child(node, token, identifier) for node in nodes) if child is not MISSING]
+            inner = [
+                child for child in (shape.child(node, token, identifier) for node in nodes) if child is not MISSING
+            ]
             yield from _walks(shape, inner, (*path, token), rest[len(token) + 1 :])
 
 
-def _tokens(nodes: Sequence[Any], identifier: str | None) -> Iterator[str]:
-    for node in nodes:
-        if isinstance(node, dict):
-            yield from (str(key) for key in node)
-        elif isinstance(node, list) and identifier:
-            yield from (str(item.get(identifier)) for item in node if isinstance(item, dict))
+def _tokens(shape: Shape, nodes: Sequence[Any], identifier: str | None, rest: str) -> Sequence[str]:
+    """Return the keys and names with which a dotted text may begin, the longest first."""
+    if rest.count(".") <= _MOST_DOTS:
+        found = (token for token in _beginnings(rest) if any(shape.names(node, token, identifier) for node in nodes))
+        return list(found)
+    keys = {str(key) for node in nodes if isinstance(node, dict) for key in node}
+    lists = [node for node in nodes if isinstance(node, list) and identifier]
+    keys |= {str(item.get(identifier)) for node in lists for item in node if isinstance(item, dict)}
+    return sorted(keys, key=len, reverse=True)
+
+
+def _beginnings(text: str) -> Iterator[str]:
+    """Give what a key may be that stands first in a dotted text: all of it, and what is before each dot."""
+    end = len(text)
+    while end >= 0:
+        yield text[:end]
+        end = text.rfind(".", 0, end)

@@ -189,12 +189,12 @@ def _shown(found: list[Found], base: View, result: View) -> Iterator[FieldChange
     parts: dict[int, list[Found]] = {}
     for item in found:
         parts.setdefault(id(item.entry.source), []).append(item)
+    mixed = {key for key, items in parts.items() if len({(item.origin, item.hidden_by) for item in items}) > 1}
     for item in found:
         source = item.entry.source
         others = parts[id(source)]
-        mixed = len({(other.origin, other.hidden_by) for other in others}) > 1
         # What is settled shows live's side only: of a whole entry that may be nothing, not even a name.
-        apart = len(others) < sizes[id(source)] or mixed or item.origin in _SETTLED
+        apart = len(others) < sizes[id(source)] or id(source) in mixed or item.origin in _SETTLED
         if source is None or apart:
             yield _change(_dotted(item.path), item.entry, item)
         elif others[0] is item:

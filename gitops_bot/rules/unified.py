@@ -33,10 +33,14 @@ def unified_view(live: Mapping[str, Any], found: Iterable[Found], result: View, 
     for noise in BOOKKEEPING:
         _remove(before, noise, shape)
     before.pop("status", None)
-    after = merged(before, found, result, shape)
+    old, differing = body_of(before).splitlines(), list(found)
+    # Each difference looks for its item in its list.
+    if len(old) > _MOST_LINES or len(differing) > _MOST_LINES:
+        return ""
+    after = merged(before, differing, result, shape)
     if after is None:
         return ""
-    old, new = body_of(before).splitlines(), body_of(after).splitlines()
+    new = body_of(after).splitlines()
     if len(old) + len(new) > _MOST_LINES:
         return ""
     lines = list(difflib.unified_diff(old, new, n=_AROUND, lineterm=""))[2:]

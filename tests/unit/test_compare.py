@@ -1,5 +1,7 @@
 """The report of one Kustomization, from what flux would answer."""
 
+import json
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -359,3 +361,24 @@ def test_the_diff_of_nothing_is_not_a_missing_diff() -> None:
     assert codes(report) == ["not-compared"]
     assert cluster_verdict([report]) is Verdict.INCOMPLETE
     assert compared().usable
+
+
+def test_an_object_of_thousands_of_items_is_compared_in_a_moment() -> None:
+    """A megabyte holds many, and whoever may push writes them."""
+    names = [f"i{number}" for number in range(4_000)]
+
+    def widget(value: str) -> str:
+        items = [{"name": name, "v": value} for name in names]
+        return json.dumps(
+            {"apiVersion": "e.x/v1", "kind": "Widget", "metadata": {"name": "w", "namespace": "apps"}, "items": items}
+        )
+
+    changed = [
+        dyff_text.difference(f"items.{name}.v", [dyff_text.Block("± value change", ("a",), ("b",))]) for name in names
+    ]
+    base, result = side(widget("a")), side(widget("b"), dyff_text.diffed_object("Widget/apps/w", changed))
+    live = {ObjectReference("Widget", "apps", "w", "e.x"): json.loads(widget("a"))}
+    before = time.process_time()
+    report = report_of(base, result, ("Widget/w",), live_objects=live)
+    assert len(report.changes[0].fields) == len(names)
+    assert time.process_time() - before < 5

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitops_bot.models.changes import DiffEntry
+from gitops_bot.rules import fields
 from gitops_bot.rules.fields import MISSING, ORDER, Shape, expand, same
 from gitops_bot.rules.neat import NotNeatError, parse_neat
 
@@ -38,6 +39,37 @@ DEPLOYMENT = {
 )
 def test_a_dotted_path_is_followed_through_the_render(text: str, path: tuple[str, ...]) -> None:
     assert Shape.of(DEPLOYMENT).resolve(text) == path
+
+
+keys = st.text("ab.", max_size=4)
+values = st.recursive(
+    st.just("x"),
+    lambda inner: (
+        st.dictionaries(keys | st.integers(1, 3), inner, min_size=1, max_size=3)
+        | st.dictionaries(keys, inner, min_size=1, max_size=3).map(
+            lambda items: [{"name": k, "v": items[k]} for k in items]
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(keys, values, min_size=1, max_size=3), st.text("ab.1", max_size=8))
+def test_looking_for_what_a_path_begins_with_finds_what_looking_at_every_key_does(
+    tree: dict[str, object], text: str
+) -> None:
+    """Keys may hold dots, be empty, or be numbers."""
+    shape = Shape.of(tree)
+    for wanted in (text, *(".".join(path) for path, _ in shape.leaves(tree, ()))):
+        found = shape.resolve(wanted)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(fields, "_MOST_DOTS", -1)
+            assert shape.resolve(wanted) == found
+
+
+def test_a_key_of_very_many_dots_is_found_too() -> None:
+    long = "a." * 300
+    assert Shape.of({long: {"x": 1}}).resolve(f"{long}.x") == (long, "x")
 
 
 def test_values_of_fields() -> None:
