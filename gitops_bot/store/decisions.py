@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import json
+import random
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -25,6 +26,8 @@ Transaction = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
 
 # Another replica may add a row in the same moment: then ours follows that one.
 _MOST_TRIES = 20
+# Seconds between two tries; the first ones are as short as a row takes.
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.005, 0.5
 
 
 class AuditTrail:
@@ -106,12 +109,15 @@ class AuditTrail:
 
 
 async def _again_when_overtaken(add: Callable[[], Awaitable[AuditEntry | None]]) -> AuditEntry | None:
-    for _ in range(_MOST_TRIES):
+    for tried in range(_MOST_TRIES):
         try:
             return await add()
         except StoreError as error:
             if not isinstance(error.__cause__, IntegrityError):
                 raise
+        # Whoever always comes second, because the processor is busy elsewhere, has to meet the others less often.
+        longest = min(_LONGEST_PAUSE, _SHORTEST_PAUSE * 2**tried)
+        await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - no secret
     raise StoreError("The audit trail could not be written: others write to it all the time. Nothing was recorded.")
 
 
