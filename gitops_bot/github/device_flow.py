@@ -37,7 +37,7 @@ class DeviceFlow:
         self._client = httpx.AsyncClient(
             headers={"Accept": "application/json", "User-Agent": f"gitops-bot/{gitops_bot.__version__}"},
             proxy=network.proxy_for(html_url),
-            verify=network.certificates(),
+            verify=network.certificates,
             trust_env=False,
             timeout=httpx.Timeout(_TIMEOUT, connect=10),
         )

@@ -76,7 +76,7 @@ class GitHubDoor:
         """
         limits = RateLimits(clock)
         self._validators = Validators()
-        proxy, certificates = network.proxy_for(settings.api_url), network.certificates()
+        proxy, certificates = network.proxy_for(settings.api_url), network.certificates
         self._app: InstallationTokens | None = None
         if token is None and settings.app is not None:
             self._app = InstallationTokens(

@@ -124,7 +124,7 @@ class Endpoint:
             timeout=common.timeout,
             http_client=openai.DefaultAsyncHttpxClient(
                 proxy=network.proxy_for(address),
-                verify=network.certificates(),
+                verify=network.certificates,
                 trust_env=False,
                 # The key goes nowhere else.
                 follow_redirects=False,

@@ -55,7 +55,7 @@ class SlackDoor:
         self._web = AsyncWebClient(
             base_url=settings.api_url,
             timeout=_TIMEOUT,
-            ssl=network.certificates(),
+            ssl=network.certificates,
             # The library's own handler posts again after a lost connection.
             retry_handlers=[],
             logger=library_log(),

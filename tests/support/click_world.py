@@ -4,7 +4,10 @@ Everything that a click needs is real: sockets, store, doors, queues. Reports ar
 store by hand, so a test is about what people press, and not about how a report is made.
 """
 
+import atexit
 import secrets
+import shutil
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -33,6 +36,7 @@ from gitops_bot.models.reports import ClusterReport, Finding, Report, Severity, 
 from gitops_bot.rules.audit import broken
 from gitops_bot.sandbox.slack import SlackStandIn
 from gitops_bot.service import open_service
+from gitops_bot.store.database import open_store
 
 FLEET = Repository("acme", "fleet")
 KUBECONFIG = """\
@@ -251,6 +255,7 @@ async def click_world(
                 f"store: {{folder: {folder / 'bot'}}}\nweb: {{port: 0}}\n{more_settings}",
                 encoding="utf-8",
             )
+            await _empty_database(folder / "bot")
             world = ClickWorld(github, slack, channel, settings, users)
             try:
                 await world.start()
@@ -259,6 +264,21 @@ async def click_world(
                 await world.stop()
     finally:
         await github.stop()
+
+
+# Made by this process's first world: every migration again would be a tenth of what a world takes.
+_MADE: list[Path] = []
+
+
+async def _empty_database(folder: Path) -> None:
+    """Put a database there as the bot's first start leaves it; that it makes one is what tests of the store prove."""
+    if not _MADE:
+        made = Path(tempfile.mkdtemp(prefix="gitops-bot-database-"))
+        atexit.register(shutil.rmtree, made, ignore_errors=True)
+        store = await open_store(f"sqlite+aiosqlite:///{made / 'gitops-bot.sqlite'}")
+        await store.close()
+        _MADE.append(made)
+    shutil.copytree(_MADE[0], folder)
 
 
 def _secret(folder: Path, name: str, value: str) -> Path:

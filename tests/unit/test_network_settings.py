@@ -47,4 +47,4 @@ def test_certificates_that_cannot_be_read_are_named(tmp_path: Path, content: byt
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(SettingsError, match=r"network\.ca_file: .*ca\.pem"):
-        NetworkSettings(ca_file=file).certificates()
+        _ = NetworkSettings(ca_file=file).certificates
