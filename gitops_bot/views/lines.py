@@ -27,6 +27,9 @@ from gitops_bot.views.words import CONTENT, OPERATIONS, ORIGINS, SEALED, plural
 
 # Lines of two values that are compared with each other; more take too long, and nobody reads them.
 _COMPARABLE = 1_500
+# Pairs of equal lines up to which each of them is tried, and lines from which difflib can leave out frequent ones.
+_FEW_PAIRS = 25_000
+_JUNK_FROM = 200
 # Objects that are named beside the one that they change like.
 _ALIKE = 4
 # dyff's words for the plain case, which two values beside each other say already.
@@ -185,8 +188,13 @@ def value_lines(before: str, after: str, measure: Measure = EVERYTHING) -> list[
     old, new = clean(before).splitlines(), clean(after).splitlines()
     if len(old) < 2 or len(new) < 2 or len(old) + len(new) > _COMPARABLE:  # noqa: PLR2004 - one line is no text
         return _values(Mark.REMOVED, before, measure) + _values(Mark.ADDED, after, measure)
+    # What costs time are the pairs of equal lines. Many of them: lines that stand everywhere begin no match.
+    counted = Counter(new)
+    often = sum(counted[line] for line in old) > _FEW_PAIRS
+    if often and len(new) < _JUNK_FROM:
+        return _values(Mark.REMOVED, before, measure) + _values(Mark.ADDED, after, measure)
     lines: list[Line] = []
-    for number, hunk in enumerate(difflib.SequenceMatcher(None, old, new, autojunk=False).get_grouped_opcodes(1)):
+    for number, hunk in enumerate(difflib.SequenceMatcher(None, old, new, autojunk=often).get_grouped_opcodes(1)):
         if number or hunk[0][1]:
             lines.append(Line(Mark.NOTE, "…"))
         for tag, old_from, old_to, new_from, new_to in hunk:

@@ -1,5 +1,6 @@
 """What a report comes to, in words."""
 
+import time
 from collections import Counter
 from dataclasses import replace
 
@@ -139,6 +140,19 @@ def test_lines_of_an_object() -> None:
     brief = [indented(line) for line in object_lines(change, Measure(foreign=False))]
     assert brief[-1] == "  # 1 field: drift that was there before"
     assert len(brief) == 8
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("x\n" * 740, "x\ny\n" * 370), ("a\nb\n" * 370, "a\na\nb\n" * 246), ("x\n" * 1300, "x\ny\n" * 99)],
+    ids=["every other line", "a period", "long and short"],
+)
+def test_texts_of_equal_lines_are_compared_in_a_moment(before: str, after: str) -> None:
+    """Hundreds of such texts go into a report of ordinary size."""
+    began = time.process_time()
+    shown = [str(line) for line in value_lines(before, after)]
+    assert time.process_time() - began < 0.5
+    assert sum(line.startswith("-") for line in shown) >= before.count("\n") - after.count("\n")
 
 
 def test_of_two_long_texts_only_the_difference_is_shown() -> None:
