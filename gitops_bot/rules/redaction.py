@@ -33,8 +33,10 @@ _HEADING = re.compile(r"► (?P<kind>[^/ ]+)/(?:[^/]*/)?(?P<name>[^/ ]*) \w+$")
 _HEADING_START = re.compile(r"^(?:► |📁 |⚠️ )", re.MULTILINE)
 # The annotation in any text: quoted on one line, or with deeper lines below it.
 _APPLIED_ENTRY = re.compile(
-    rf"^(?P<start>[^\n]*?){re.escape(LAST_APPLIED)}(?P<mark>[\"']?:)[^\n]*(?:\n(?P=start)[ \t]+[^\n]*)*", re.MULTILINE
+    rf"^(?P<start>[^\n]*?){re.escape(LAST_APPLIED)}(?P<mark>[\"']?:)(?P<hidden>[^\n]*(?:\n(?P=start)[ \t]+[^\n]*)*)",
+    re.MULTILINE,
 )
+_APPLIED_HIDDEN = re.compile(r"\s*[\"']?(«(?:secret:last-applied|hidden)#\w+»)[\"']?")
 # The same as the path of a difference, with everything up to the next blank line.
 _APPLIED_PATH = re.compile(
     rf"^(?P<path>[^\n ]*{re.escape(LAST_APPLIED)})\n(?P<headline>[±+⇆-][^\n]*)\n(?:[^\n]+(?:\n|\Z))*", re.MULTILINE
@@ -134,16 +136,24 @@ class Redactor:
         return f"«hidden#{self._mark(text.encode('utf-8', 'surrogateescape'))}»"
 
     def _applied_entry(self, found: re.Match[str]) -> str:
-        # What the rules for documents put there already stays.
-        hidden = re.search(r"«secret:last-applied#\w+»", found[0])
-        return f"{found['start']}{LAST_APPLIED}{found['mark']} {hidden[0] if hidden else _HIDDEN}"
+        # What the rules for documents put there already stays. Else the text counts: whatever stands behind that
+        # name, a script too, must not change unseen.
+        hidden = _APPLIED_HIDDEN.fullmatch(found["hidden"])
+        return f"{found['start']}{LAST_APPLIED}{found['mark']} {hidden[1] if hidden else self._hidden(found['hidden'])}"
 
     def _without_values(self, text: str) -> str:
         parts, at = [], 0
         for span in secret_forms.find(text, self._placeholders):
-            parts += [text[at : span.start], span.placeholder]
+            parts += [text[at : span.start], self._stands_for(span, text)]
             at = span.end
         return "".join([*parts, text[at:]])
+
+    def _stands_for(self, span: secret_forms.Span, text: str) -> str:
+        """Give a span's placeholder: where a second value begins within the first, of what both are together."""
+        if not span.joined:
+            return span.placeholder
+        mark = self._mark(text[span.start : span.end].encode("utf-8", "surrogateescape"))
+        return f"{span.placeholder.rpartition('#')[0]}#{mark}»"
 
     def _block(self, block: str) -> str:
         """Redact what stands below one heading."""

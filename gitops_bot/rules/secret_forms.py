@@ -22,6 +22,8 @@ class Span:
     start: int
     end: int
     placeholder: str
+    # More than one value: the placeholder is that of the first alone.
+    joined: bool = False
 
 
 def forms(value: bytes) -> frozenset[str]:
@@ -69,7 +71,7 @@ def _base64_forms(value: bytes) -> Iterator[str]:
 
 
 def find(text: str, placeholders: Mapping[str, str]) -> list[Span]:
-    """Find all forms (keys of ``placeholders``) in a text; what overlaps or touches becomes one span."""
+    """Find all forms (keys of ``placeholders``) in a text; what overlaps becomes one span."""
     found = [
         Span(start, end, placeholder)
         for form, placeholder in placeholders.items()
@@ -77,11 +79,11 @@ def find(text: str, placeholders: Mapping[str, str]) -> list[Span]:
     ]
     merged: list[Span] = []
     for span in sorted(found, key=lambda span: (span.start, -span.end)):
-        if not merged or span.start > merged[-1].end:
+        if not merged or span.start >= merged[-1].end:
             merged.append(span)
         elif span.end > merged[-1].end:
             # The first names it: it is the longest that begins here.
-            merged[-1] = Span(merged[-1].start, span.end, merged[-1].placeholder)
+            merged[-1] = Span(merged[-1].start, span.end, merged[-1].placeholder, joined=True)
     return merged
 
 

