@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from bot_process import BotProcess, Fleet, clear_faults, origin_of
+from bot_process import BotProcess, Fleet, clear_faults, origin_of, plain_client
 from real_cluster import running_world
 from waiting import eventually
 
@@ -67,7 +67,7 @@ class Scene:
 @pytest.fixture
 async def scene(description: dict[str, Any], tmp_path: Path) -> AsyncIterator[Scene]:
     slack = origin_of(description["slack"]["inbox_url"])
-    async with httpx.AsyncClient(base_url=slack, trust_env=False) as control, Observer(description) as observer:
+    async with plain_client(slack) as control, Observer(description) as observer:
         await control.post("/_control/settings", json={"rate_limits": False})
         fleet = Fleet(observer, tmp_path / "clone")
         # Open before the bot's first look, and without effect on the cluster.

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
 import pytest
-from bot_process import BotProcess, Fleet, clear_faults, origin_of, set_fault
+from bot_process import BotProcess, Fleet, clear_faults, origin_of, plain_client, set_fault
 from real_cluster import running_world
 from waiting import eventually
 
@@ -70,7 +69,7 @@ class Scene:
         return [review for review in reviews if review["state"] == "APPROVED"]
 
     async def calls(self, method: str) -> int:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with plain_client() as client:
             answer = await client.get(f"{self.slack}/_control/calls")
         return sum(call["method"] == method for call in answer.json()["calls"])
 
@@ -78,7 +77,7 @@ class Scene:
 @asynccontextmanager
 async def opened(description: dict[str, Any], folder: Path, settings: Mapping[str, str]) -> AsyncIterator[Scene]:
     slack, github = origin_of(description["slack"]["inbox_url"]), origin_of(description["github"]["html_url"])
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with plain_client() as client:
         await client.post(f"{slack}/_control/settings", json={"rate_limits": False})
     bot = BotProcess(description, folder, settings=settings)
     async with Observer(description) as observer:

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from bot_process import BotProcess, Fleet, clear_faults, origin_of, set_fault
+from bot_process import BotProcess, Fleet, clear_faults, origin_of, plain_client, set_fault
 from breakable_line import BreakableLine
 from hostile_trees import in_folders
 from real_cluster import running_world
@@ -99,7 +99,7 @@ class Scene:
 @pytest.fixture
 async def scene(description: dict[str, Any], tmp_path: Path) -> AsyncIterator[Scene]:
     slack, github = origin_of(description["slack"]["inbox_url"]), origin_of(description["github"]["html_url"])
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with plain_client() as client:
         await client.post(f"{slack}/_control/settings", json={"rate_limits": False})
     async with Observer(description) as observer:
         try:
@@ -349,7 +349,7 @@ async def _more_requests(scene: Scene, before: int) -> bool:
 
 
 async def _recorded(scene: Scene) -> list[dict[str, Any]]:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with plain_client() as client:
         answer = await client.get(f"{scene.github}/_control/requests", params={"login": scene.observer.bot})
     found: list[dict[str, Any]] = answer.json()["requests"]
     return found

