@@ -142,7 +142,11 @@ async def test_what_a_parent_put_into_a_spec_is_hidden_too(stage: Stage) -> None
     stage.cluster.api.patch(path, {"metadata": {"labels": labels}}, manager="kustomize-controller")
     stage.apply(config_map("web", namespace, a="before"))
     tree = {"apps/a.yaml": text_of(config_map("web", namespace, a="x-${INNER}"))}
-    async with stage.session(result=tree) as cage:
+    cut = {"apps/a.yaml": text_of(config_map("web", namespace, a="${INNER:0:5}"))}
+    async with stage.session(result=tree, cut=cut) as cage:
         for outcome in (await cage.build(child, "result"), await cage.diff(child, "result")):
             assert "«secret:V#" in outcome.text, outcome
             assert "hunter22zz" not in outcome.text
+        for outcome in (await cage.build(child, "cut"), await cage.diff(child, "cut")):
+            assert outcome.status is OutcomeStatus.REFUSED, outcome
+            assert "hunte" not in outcome.text + outcome.message
