@@ -79,23 +79,25 @@ def set_default_branch(folder: Path, branch: str) -> None:
 
 
 def branches(folder: Path) -> dict[str, str]:
-    """Read the branches and their commits: some microseconds, so that it can be done at every request."""
+    """Read the branches and their commits: some microseconds for each, so that it can be done at every request."""
     found: dict[str, str] = {}
     with suppress(FileNotFoundError):
         for line in (folder / "packed-refs").read_text(encoding="utf-8").splitlines():
             commit, _, ref = line.partition(" ")
             if ref.startswith("refs/heads/"):
                 found[ref.removeprefix("refs/heads/")] = commit
-    root = folder / "refs" / "heads"
+    root = f"{folder}/refs/heads/"
     for path, _, files in os.walk(root):
         for name in files:
             if name.endswith(".lock"):
                 continue
+            # Plain texts: a `Path` for each branch takes longer than reading it.
+            file = os.path.join(path, name)  # noqa: PTH118
             # A ref may be deleted or packed while we look: then the packed one, or none, holds.
-            with suppress(FileNotFoundError):
-                commit = Path(path, name).read_text(encoding="ascii").strip()
+            with suppress(FileNotFoundError), open(file, encoding="ascii") as content:  # noqa: PTH123
+                commit = content.read().strip()
                 if commit:
-                    found[str(Path(path, name).relative_to(root))] = commit
+                    found[file.removeprefix(root)] = commit
     return found
 
 
