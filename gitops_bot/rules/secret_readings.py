@@ -62,3 +62,10 @@ def _numbers(text: str) -> Iterator[str]:
         if number == number and abs(number) != float("inf"):  # noqa: PLR0124 - only NaN is not itself
             short = repr(number)
             yield from (short, short.removesuffix(".0"), format(Decimal(short), "f").removesuffix(".0"))
+            yield _with_exponent(Decimal(short))
+
+
+def _with_exponent(number: Decimal) -> str:
+    """Write a number as Go does from a million on: ``1.23456789e+07``, two digits of the exponent at least."""
+    mantissa, _, exponent = format(number.normalize(), "e").partition("e")
+    return f"{mantissa}e{int(exponent):+03d}"
