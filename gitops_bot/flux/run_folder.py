@@ -54,6 +54,9 @@ class RunFolder:
             "HTTP_PROXY": _DEAD_PROXY,
             "HTTPS_PROXY": _DEAD_PROXY,
             "NO_PROXY": host,
+            # Half as much work for the garbage collector as by default: most runs are over after a tenth of a
+            # second. It takes some 80 MB more for 1,500 objects, and the limit below bounds both.
+            "GOGC": "200",
             "GOMEMLIMIT": str(int(opening.limits.memory_bytes * _HEAP_SHARE)),
         }
 

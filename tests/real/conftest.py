@@ -10,7 +10,8 @@
                   ``cluster.service_account_kubeconfig(namespace, name)``,
                   ``cluster.wait_until(condition, seconds=..., what="...")``
 ``two_clusters``  two of them, named ``first`` and ``second``
-``namespace``     a new namespace in ``cluster`` (its name), so that tests do not meet; deleted afterwards
+``namespace``     a new namespace in ``cluster`` (its name), so that tests do not meet; its Kustomizations are deleted
+                  afterwards, and the rest is left: to delete a namespace takes a hundred requests
 
 ``kubeconfig``    of the bot's core in ``cluster``, where the shipped identities and the guard are applied
 ``artifacts``     a server of tarballs, as source-controller is one
@@ -83,4 +84,9 @@ def namespace(cluster: Cluster) -> Iterator[str]:
     name = f"test-{secrets.token_hex(4)}"
     cluster.api.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}])
     yield name
-    cluster.api.call("DELETE", f"/api/v1/namespaces/{name}")
+    kustomizations = f"/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/{name}/kustomizations"
+    for found in cluster.api.call("GET", kustomizations)["items"]:
+        path = f"{kustomizations}/{found['metadata']['name']}"
+        # Flux leaves alone what a suspended one has applied.
+        cluster.api.patch(path, {"spec": {"suspend": True}}, manager="tests")
+        cluster.api.call("DELETE", path)

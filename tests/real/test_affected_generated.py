@@ -30,6 +30,8 @@ from gitops_bot.rules.artifact import pack, without_ignore_files
 from gitops_bot.rules.fleet import Fleet, fed_offline, fleet_of
 from gitops_bot.sandbox.tools.bring import Toolbox
 
+_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 
 class SharedFlux(OfflineFlux):
     """Keeps each render under the digest of the whole tree: truth and journey pay for it once."""
@@ -63,7 +65,7 @@ class Truth:
 
 def _objects(text: str) -> dict[str, Any]:
     found = {}
-    for document in yaml.safe_load_all(text):
+    for document in yaml.load_all(text, Loader=_LOADER):
         if document is not None:
             metadata = document["metadata"]
             found[f"{document['kind']}/{metadata.get('namespace')}/{metadata['name']}"] = document

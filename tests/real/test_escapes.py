@@ -8,6 +8,7 @@ import ast
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -136,10 +137,15 @@ def test_every_bad_input_has_a_verdict_or_a_test() -> None:
     assert len({(one.area, one.name) for one in ALL}) == len(ALL)
 
 
+@cache
+def _functions(file: str) -> frozenset[str]:
+    found = ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8")))
+    return frozenset(node.name for node in found if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
 @pytest.mark.parametrize("test", sorted({one.test for one in ALL if one.test}))
 def test_the_test_that_has_it_exists(test: str) -> None:
     file, _, name = test.partition("::")
-    found = ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8")))
-    functions = {node.name for node in found if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+    functions = _functions(file)
     assert not name or name in functions
     assert any(function.startswith("test_") for function in functions)

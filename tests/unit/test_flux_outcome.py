@@ -118,7 +118,7 @@ def test_the_environment_is_made_from_nothing_and_the_folder_goes(tmp_path: Path
         environment = folder.environment(OPENING)
         assert set(environment) == {
             "PATH", "HOME", "TMPDIR", "KUBECONFIG", "TERM", "LANG", "NO_COLOR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
-            "GOMEMLIMIT",
+            "GOGC", "GOMEMLIMIT",
         }  # fmt: skip
         assert environment["NO_PROXY"] == "10.0.0.1"
         assert list(Path(environment["PATH"]).iterdir()) == []
