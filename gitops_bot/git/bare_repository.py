@@ -110,6 +110,9 @@ class BareRepository:
 
     async def _bring(self, source: Source, commits: Mapping[str, str], deadline: float) -> None:
         wanted = list(commits.items())
+        # Whoever opens a pull request says how much is fetched, and the database lies on the same volume: what one
+        # brings leaves as much again for all others.
+        room = (await asyncio.to_thread(shutil.disk_usage, self.path)).free // 2
         try:
             await self._git.run(
                 self.path,
@@ -124,6 +127,7 @@ class BareRepository:
                 stdin="".join(f"+{ref}:{_FETCHED}{place}\n" for place, (ref, _) in enumerate(wanted)).encode(),
                 source=source,
                 deadline=deadline,
+                file_limit=room,
             )
         finally:
             # A fetch that was killed leaves what it had begun, up to the size of the whole repository.

@@ -32,7 +32,11 @@ _REFUSED = (
         r"(No space left on device|Disk quota exceeded)",
         "There is no room for {0}: {1}. Enlarge the volume of store.folder.",
     ),
-    (r"(died of signal 25|File too large)", "{0} is larger than the 8 GiB that one fetch may bring."),
+    (
+        # The last is all that is said where the program that writes the pack was stopped.
+        r"(died of signal 25|File too large|^fatal: fetch-pack: invalid index-pack output$)",
+        "What is to be fetched of {0} is too large: one fetch may bring 8 GiB, and half of what is free on the volume.",
+    ),
     (r"(redirect[^;]*)", "{0} has moved ({1}). Give its new address to the GitRepository, as Flux needs it too."),
     (r"(SSL certificate problem[^;]*|certificate verif[^;]*|CAfile[^;]*)", "{0}: {1}. Set network.ca_file."),
     (r"(transport '[^']*' not allowed)", "{0}: {1}. Set github.html_url to an address with https://."),

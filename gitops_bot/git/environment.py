@@ -43,6 +43,8 @@ _ALWAYS: Mapping[str, str] = {
     "fetch.fsck.zeroPaddedFilemode": "ignore",
     "fetch.fsck.badTimezone": "ignore",
     "fetch.fsck.missingSpaceBeforeDate": "ignore",
+    # What a fetch brings is one file, which has a limit; loose objects would be a hundred files.
+    "fetch.unpackLimit": "1",
     "fetch.recurseSubmodules": "false",
     "submodule.recurse": "false",
     # Tidying up happens when we ask for it, and within a bounded memory.

@@ -23,12 +23,12 @@ _SHOWN_CHARACTERS = 600
 # How much is read at a time: a large tree should not wake the event loop a thousand times.
 _READ_BYTES = 1 << 20
 
+# Bytes: the pack of a first fetch. GitHub asks for repositories below 5 GB.
+# https://docs.github.com/en/repositories/working-with-files/managing-large-files/about-large-files-on-github
+LARGEST_FILE = 8 << 30
 _LIMITS = {
     # Anonymous memory; mapped packs do not count.
     resource.RLIMIT_DATA: 1 << 30,
-    # One file: the pack of a first fetch. GitHub asks for repositories below 5 GB.
-    # https://docs.github.com/en/repositories/working-with-files/managing-large-files/about-large-files-on-github
-    resource.RLIMIT_FSIZE: 8 << 30,
     resource.RLIMIT_CORE: 0,
 }
 
@@ -93,14 +93,16 @@ class GitProgram:
         accept: Collection[int] = (0,),
         deadline: float = 60,
         output_limit: int = 1 << 20,
+        file_limit: int = LARGEST_FILE,
     ) -> Finished:
         """Run git on the repository in ``folder``.
 
-        ``deadline`` is in seconds, ``output_limit`` in bytes of standard output. Raises GitFailed,
-        DeadlinePassed or OutputTooLarge; whatever of the process group still lives is killed.
+        ``deadline`` is in seconds, ``output_limit`` in bytes of standard output, ``file_limit`` in bytes of
+        one file that it writes. Raises GitFailed, DeadlinePassed or OutputTooLarge; whatever of the process
+        group still lives is killed.
         """
         process = await self._start(folder, arguments, source)
-        _limit(process)
+        _limit(process, file_limit)
         try:
             async with asyncio.timeout(deadline):
                 output, complaint = await _talk(process, stdin, output_limit)
@@ -132,9 +134,9 @@ class GitProgram:
             raise GitError(f"git could not be started: {error.strerror}.") from error
 
 
-def _limit(process: Process) -> None:
+def _limit(process: Process, file_limit: int) -> None:
     """Bound what the process and its children may take."""
-    for kind, most in _LIMITS.items():
+    for kind, most in {**_LIMITS, resource.RLIMIT_FSIZE: min(file_limit, LARGEST_FILE)}.items():
         # Gone already, or the container has lower limits than these.
         with contextlib.suppress(ProcessLookupError, ValueError, PermissionError):
             resource.prlimit(process.pid, kind, (most, most))

@@ -670,6 +670,23 @@ async def test_a_bomb_of_folders_is_stopped(server: GitServer, tmp_path: Path) -
             await door.tree(FLEET, merge.tree)
 
 
+async def test_one_pull_request_does_not_fill_the_volume(
+    server: GitServer, door: GitDoor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody may open one from a fork; a volume that is nearly full cannot be made here."""
+    fleet = server.upstream("Acme", "Fleet")
+    base = fleet.commit(MAIN, {"a": b"1"})
+    head = fleet.commit(PULL, {f"large-{number}": os.urandom(1 << 20) for number in range(3)}, parent=base)
+    small = fleet.commit("refs/pull/8/head", {"a": b"2"}, parent=base)
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=4 << 20))
+    with pytest.raises(GitError, match="half of what is free"):
+        await door.fetch(FLEET, {MAIN: base, PULL: head})
+    assert sum(file.stat().st_size for file in (tmp_path / "copies").rglob("*") if file.is_file()) < 1 << 20
+    await door.fetch(FLEET, {MAIN: base, "refs/pull/8/head": small})
+    assert (await door.tree(FLEET, small))["a"] == b"2"
+
+
 async def test_a_merge_that_needs_endless_memory_is_stopped(server: GitServer, door: GitDoor) -> None:
     """main changes a file that the bomb deletes: git looks for its new name among all the bomb's files."""
     fleet = server.upstream("Acme", "Fleet")
