@@ -24,6 +24,8 @@ _PACKED_WHEN_ASKED_FOR = (
 )
 # Real repositories have some dozens; thousands take seconds.
 _MOST_PATTERNS = 2_000
+# Bytes of all ignore files together: a single pattern may have thousands of stars.
+_MOST_IGNORE_BYTES = 256 << 10
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,9 @@ def pack(tree: Tree, spec: Mapping[str, Any]) -> Artifact:
     kept, missing = _sparse(tree, spec)
     if missing:
         reason = "; ".join(filter(None, (reason, missing)))
+    size = sum(len(tree.files[path]) for path in _ignore_files(kept, tree))
+    if size > _MOST_IGNORE_BYTES:
+        return Artifact(Tree(), f"its ignore files hold {size} bytes, too many to apply")
     patterns = _patterns(kept, tree, spec)
     if len(patterns) > _MOST_PATTERNS:
         return Artifact(Tree(), f"there are {len(patterns)} ignore patterns, too many to apply")
@@ -95,11 +100,14 @@ def _exists(folder: str, paths: frozenset[str]) -> bool:
     return not cleaned or cleaned in paths or any(path.startswith(cleaned + "/") for path in paths)
 
 
+def _ignore_files(kept: Iterable[str], tree: Tree) -> list[str]:
+    return [path for path in kept if posixpath.basename(path) == IGNORE_FILE and path in tree.files]
+
+
 def _patterns(kept: Iterable[str], tree: Tree, spec: Mapping[str, Any]) -> list[IgnorePattern]:
     """All patterns, weakest first: what the repository says, parents before children, then what the source says."""
     own: list[IgnorePattern] = []
-    files = [path for path in kept if posixpath.basename(path) == IGNORE_FILE and path in tree.files]
-    for path in sorted(files, key=lambda path: path.split("/")[:-1]):
+    for path in sorted(_ignore_files(kept, tree), key=lambda path: path.split("/")[:-1]):
         own.extend(parse_patterns(tree.files[path].decode("utf-8", "surrogateescape"), posixpath.dirname(path)))
     own.extend(parse_patterns(str(spec.get("ignore") or "")))
     defaults = _NEVER_PACKED if own else f"{_NEVER_PACKED}\n{_PACKED_WHEN_ASKED_FOR}"

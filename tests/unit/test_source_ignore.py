@@ -77,6 +77,14 @@ def test_thousands_of_patterns_are_a_reason_not_to_pack() -> None:
     assert artifact.reason.startswith("there are 20")
 
 
+def test_patterns_of_megabytes_are_a_reason_not_to_pack() -> None:
+    pattern = b"a*[b-c]?x" * 7_000
+    tree = Tree({f"f{number}/.sourceignore": pattern for number in range(40)})
+    before = time.process_time()
+    assert "2520000 bytes" in pack(tree, {}).reason
+    assert time.process_time() - before < 1
+
+
 def test_flux_gets_a_tree_without_ignore_files_and_the_artifact_keeps_them() -> None:
     tree = pack(Tree({".sourceignore": b"x\n", "a/.sourceignore": b"", "a/b.yaml": b"", "x": b""}), {}).tree
     assert sorted(tree) == [".sourceignore", "a/.sourceignore", "a/b.yaml"]
