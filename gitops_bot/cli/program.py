@@ -63,7 +63,8 @@ def run(settings: SettingsFile = None) -> None:
     """Watch pull requests and tell Slack what they would do: the service."""
     from gitops_bot.service import run_service  # noqa: PLC0415 # --help answers at once
 
-    # From here on garbage is looked for as usual: the service lives long, and nothing more is loaded.
+    # From here on garbage is looked for as usual, but not among what was loaded: all of that stays.
+    gc.freeze()
     gc.set_threshold(*_USUAL_THRESHOLDS)
     loaded = load_settings(settings)
     telemetry.set_up_logging(loaded.log.level, as_json=loaded.log.format == "json")
@@ -94,6 +95,7 @@ def main() -> None:
     """Run the command line; a failure that we know is told in its own words, without a traceback."""
     # Python's own 700 looks for garbage hundreds of times while modules are loaded: a tenth of a start.
     gc.set_threshold(20_000, 20, 20)
+    gc.enable()
     try:
         app()
     except GitopsBotError as error:
