@@ -30,24 +30,20 @@ from gitops_bot.rules.kustomize_fields import (
     plain_files,
 )
 from gitops_bot.rules.manifests import Reading, UnreadableManifestError, first_reading, measure, readings
-from gitops_bot.rules.references import clamped, is_address, is_repository, resolve
+from gitops_bot.rules.references import (
+    MOST_REFERENCES,
+    Outside,
+    Patience,
+    TooManyReferencesError,
+    clamped,
+    is_address,
+    is_repository,
+    resolve,
+)
 
 _MANIFEST_ENDINGS = (".yaml", ".yml")
 # Folders of generators inside folders of generators: nobody does that, and it must end.
 _DEEPEST = 8
-
-
-@dataclass(frozen=True, order=True)
-class Outside:
-    """A reference that is not a relative path inside the tree. ``file`` is where it stands."""
-
-    file: str
-    reference: str
-    why: str
-
-    def __str__(self) -> str:
-        """A sentence for people."""
-        return f"{self.file} refers to {self.reference}, {self.why}"
 
 
 @dataclass(frozen=True)
@@ -172,9 +168,10 @@ def closure_of(tree: Tree | TreeIndex, kustomization: Kustomization) -> Closure:
 class _Walk:
     """One walk: collects what `Closure` says, folder by folder."""
 
-    def __init__(self, index: TreeIndex, depth: int = 0) -> None:
+    def __init__(self, index: TreeIndex, depth: int = 0, patience: Patience | None = None) -> None:
         self._index = index
         self._depth = depth
+        self._patience = patience or Patience()
         self._files: set[str] = set()
         self._folders: set[str] = set()
         self._outside: set[Outside] = set()
@@ -191,6 +188,13 @@ class _Walk:
 
     def start(self, folder: str, spec: Mapping[str, Any]) -> None:
         """Walk from ``spec.path``, with what the Flux Kustomization adds of its own."""
+        try:
+            self._start(folder, spec)
+        except TooManyReferencesError:
+            self._complete = False
+            self._unread.add(f"it refers to more than {MOST_REFERENCES} files: too many to be followed")
+
+    def _start(self, folder: str, spec: Mapping[str, Any]) -> None:
         self._files.update(posixpath.join(folder, name) for name in KUSTOMIZATION_FILES)
         link = self._index.link(folder)
         if link:
@@ -320,6 +324,7 @@ class _Walk:
 
     def _inside(self, file: str, folder: str, reference: str, address: bool) -> str | None:  # noqa: FBT001 # private
         """Resolve a reference, or note that it is refused."""
+        self._patience.spend(1)
         path = None if address else resolve(folder, reference)
         link = self._index.link(path) if path else ""
         if path is not None and not link:
@@ -351,7 +356,7 @@ class _Walk:
         if self._depth >= _DEEPEST:
             self._not_followed(file, text)
             return
-        inner = _Walk(self._index, self._depth + 1)
+        inner = _Walk(self._index, self._depth + 1, self._patience)
         inner._waiting.append(built)
         inner._work()
         if inner._altered or not inner._complete:
@@ -367,6 +372,7 @@ class _Walk:
 
     def _configured_by(self, folder: str, paths: list[str]) -> None:
         for path in paths:
+            self._patience.spend_on_file(len(self._index.tree.files.get(path, b"")))
             try:
                 self._configurations(path, folder, self._index.documents(path))
             except UnreadableManifestError as error:

@@ -8,6 +8,7 @@ Source: https://github.com/kubernetes-sigs/kustomize/blob/api/v0.21.1/api/intern
 
 import posixpath
 import re
+from dataclasses import dataclass
 
 # Anything with a scheme, and ``http:`` without slashes, which Go's URL parser takes for one too.
 _SCHEME = re.compile(r"(?:[a-z][a-z0-9+.-]*://|https?:|file:|git::|gh:)", re.IGNORECASE)
@@ -39,3 +40,44 @@ def resolve(folder: str, reference: str) -> str | None:
 def clamped(path: str) -> str:
     """Resolve ``spec.path`` as Flux does: relative to the root, and never above it."""
     return posixpath.normpath("/" + path.strip()).strip("/")
+
+
+@dataclass(frozen=True, order=True)
+class Outside:
+    """A reference that is not a relative path inside the tree. ``file`` is where it stands."""
+
+    file: str
+    reference: str
+    why: str
+
+    def __str__(self) -> str:
+        """A sentence for people."""
+        return f"{self.file} refers to {self.reference}, {self.why}"
+
+
+# References of one Kustomization that are followed. Flux keeps the list of its objects in one, of 1.5 MB at most.
+MOST_REFERENCES = 20_000
+# Bytes of a plugin's file that count as one: it is read anew for each kustomization that names it.
+_BYTES_OF_A_REFERENCE = 32
+
+
+class TooManyReferencesError(Exception):
+    """There are more than anybody has."""
+
+
+class Patience:
+    """What the walk through one Kustomization may cost."""
+
+    def __init__(self) -> None:
+        """Begin with all of it."""
+        self._left = MOST_REFERENCES
+
+    def spend(self, references: int) -> None:
+        """Count; TooManyReferencesError when there is none left."""
+        self._left -= references
+        if self._left < 0:
+            raise TooManyReferencesError
+
+    def spend_on_file(self, size: int) -> None:
+        """Count a file of so many bytes; TooManyReferencesError."""
+        self.spend(size // _BYTES_OF_A_REFERENCE)

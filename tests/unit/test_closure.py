@@ -325,6 +325,31 @@ def test_each_way_to_name_a_path_decides_in_generated_fleets(seed: int) -> None:
         assert bool(found) is not quiet, feature
 
 
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"apps/kustomization.yaml": f"resources: [{', '.join(f'r{at}' for at in range(60_000))}]"},
+        {
+            "apps/kustomization.yaml": f"generators: [{', '.join('./' * at + 'g.yaml' for at in range(1, 400))}]",
+            "apps/g.yaml": f"kind: ConfigMapGenerator\nfiles: [{'a, ' * 20_000}]",
+        },
+        {
+            "apps/kustomization.yaml": f"generators: [{', '.join('./' * at + 'g' for at in range(1, 400))}]",
+            "apps/g/kustomization.yaml": f"resources: [{'a.yaml, ' * 2_000}]",
+            "apps/g/a.yaml": "kind: ConfigMapGenerator",
+        },
+    ],
+    ids=["references", "a plugin that is named again and again", "a folder of plugins that is"],
+)
+def test_more_references_than_anybody_has_are_refused_in_a_moment(files: dict[str, str]) -> None:
+    """Each Kustomization that such a folder concerns is walked through, before anything is rendered."""
+    before = time.process_time()
+    found = closure(files)
+    assert found.refusal.endswith("it refers to more than 20000 files: too many to be followed")
+    assert not found.complete
+    assert time.process_time() - before < 6
+
+
 def test_many_walks_through_a_large_tree_are_fast() -> None:
     files = {f"apps/a{at}/kustomization.yaml": b"resources: [../../base]" for at in range(200)}
     files |= {f"base/r{at}.yaml": b"kind: ConfigMap\n" * 20 for at in range(200)}
