@@ -17,6 +17,7 @@ from typing import Any
 
 from gitops_bot.models.kustomizations import Kustomization
 from gitops_bot.models.tree import Tree
+from gitops_bot.rules.kept_readings import KeptReadings
 from gitops_bot.rules.kustomize_fields import (
     GENERATORS,
     KUSTOMIZATION_FILES,
@@ -29,7 +30,7 @@ from gitops_bot.rules.kustomize_fields import (
     patch_files,
     plain_files,
 )
-from gitops_bot.rules.manifests import Reading, UnreadableManifestError, first_reading, measure, readings
+from gitops_bot.rules.manifests import Reading, UnreadableManifestError, measure, readings
 from gitops_bot.rules.references import (
     MOST_REFERENCES,
     Outside,
@@ -98,7 +99,7 @@ class TreeIndex:
             while folder not in self._folders:
                 self._folders.add(folder)
                 folder = posixpath.dirname(folder)
-        self._read: dict[str, Reading | UnreadableManifestError | None] = {}
+        self._read = KeptReadings()
         self._measured: dict[str, str] = {}
 
     def is_file(self, path: str) -> bool:
@@ -124,16 +125,8 @@ class TreeIndex:
         return ""
 
     def kustomization(self, path: str) -> Reading | None:
-        """Read a kustomization file, once; UnreadableManifestError."""
-        if path not in self._read:
-            try:
-                self._read[path] = first_reading(path, self._content(path))
-            except UnreadableManifestError as error:
-                self._read[path] = error
-        found = self._read[path]
-        if isinstance(found, UnreadableManifestError):
-            raise found
-        return found
+        """Read a kustomization file; UnreadableManifestError."""
+        return self._read.get(path, self._content(path))
 
     def documents(self, path: str) -> list[Reading]:
         """Read all documents of a file; UnreadableManifestError."""

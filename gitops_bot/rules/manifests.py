@@ -49,6 +49,19 @@ class Reading:
     node: yaml.Node
 
     @property
+    def size(self) -> int:
+        """How many nodes it has, each alias written out: within the bounds of its file."""
+        count, waiting = 0, [self.node]
+        while waiting:
+            node = waiting.pop()
+            count += 1
+            if isinstance(node, yaml.MappingNode):
+                waiting += [part for pair in node.value for part in pair]
+            elif isinstance(node, yaml.SequenceNode):
+                waiting += node.value
+        return count
+
+    @property
     def is_mapping(self) -> bool:
         """Whether it has fields."""
         return isinstance(self.node, yaml.MappingNode)

@@ -13,6 +13,7 @@ from gitops_bot.models.tree import Tree
 from gitops_bot.rules.affected import Surroundings
 from gitops_bot.rules.closure import Closure, TreeIndex, closure_of
 from gitops_bot.rules.fleet import fed_offline, fleet_of
+from gitops_bot.rules.kept_readings import KeptReadings
 from gitops_bot.rules.references import is_repository
 
 _SPEC = {"path": "./apps"}
@@ -328,7 +329,7 @@ def test_each_way_to_name_a_path_decides_in_generated_fleets(seed: int) -> None:
 @pytest.mark.parametrize(
     "files",
     [
-        {"apps/kustomization.yaml": f"resources: [{', '.join(f'r{at}' for at in range(60_000))}]"},
+        {"apps/kustomization.yaml": f"resources: [{', '.join(f'r{at}' for at in range(30_000))}]"},
         {
             "apps/kustomization.yaml": f"generators: [{', '.join('./' * at + 'g.yaml' for at in range(1, 400))}]",
             "apps/g.yaml": f"kind: ConfigMapGenerator\nfiles: [{'a, ' * 20_000}]",
@@ -348,6 +349,25 @@ def test_more_references_than_anybody_has_are_refused_in_a_moment(files: dict[st
     assert found.refusal.endswith("it refers to more than 20000 files: too many to be followed")
     assert not found.complete
     assert time.process_time() - before < 6
+
+
+def test_a_kustomization_file_of_very_many_values_is_refused() -> None:
+    """What is read of a megabyte of them would take two hundred, for each such file."""
+    assert "apps/kustomization.yaml: grows beyond" in of_root(f"resources: []\na: [{'a,' * 60_000}]").refusal
+
+
+def test_what_is_kept_of_many_files_is_bounded_and_read_again() -> None:
+    kept = KeptReadings()
+    content = f"resources: [a]\nlabels: [{'a,' * 40_000}]".encode()
+    first = kept.get("0", content)
+    for number in range(20):
+        assert kept.get(str(number), content) is kept.get(str(number), content)
+    assert len(kept._kept) == 4
+    again = kept.get("0", content)
+    assert first is not None
+    assert again is not None
+    assert again is not first
+    assert list(again.texts("resources")) == ["a"]
 
 
 def test_many_walks_through_a_large_tree_are_fast() -> None:
