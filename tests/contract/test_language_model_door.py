@@ -270,7 +270,8 @@ async def test_the_deadline_holds_over_all_tries_and_late_calls_are_taken_to_hav
     async with opened(model.base_url, tmp_path=tmp_path, timeout=0.4, deadline=1) as door:
         with pytest.raises(ModelUnavailable, match="did not answer within"):
             await door.ask(REVIEW, purse)
-    assert loop.time() - started < 3
+    # Far from the 30 seconds of one answer, whatever else the machine has to do.
+    assert loop.time() - started < 15
     assert list(purse.settled.values()) == purse.reserved
 
 

@@ -66,9 +66,9 @@ def test_roles(old: str, new: str, expected: list[str]) -> None:
 def test_a_role_made_to_keep_us_busy_does_not() -> None:
     names = ",".join(f"r{number}" for number in range(400))
     huge = role(*[rule(names, names, names)] * 20)
-    began = time.monotonic()
+    began = time.process_time()
     assert codes(role(*[rule("x", names)] * 400), huge) == ["widens-role"]
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
 
 
 @pytest.mark.parametrize(
