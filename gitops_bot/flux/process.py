@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from gitops_bot.flux.protocol import Limits
-from gitops_bot.rules.fairness import FIRST_NICENESS, LAST_NICENESS, niceness
+from gitops_bot.rules.fairness import LAST_NICENESS, niceness
 
 _libc = ctypes.CDLL(None, use_errno=True)
 # https://man7.org/linux/man-pages/man2/prctl.2.html
@@ -96,6 +96,12 @@ def go_last(group: int) -> None:
             os.sched_setscheduler(int(thread.name), os.SCHED_IDLE, os.sched_param(0))
 
 
+def seconds_of_ended() -> float:
+    """Processor seconds of all that this process started and saw end."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def _processor_seconds(pid: int) -> float:
     """Tell what a process has used up to now; 0.0 when it is gone."""
     try:
@@ -161,13 +167,15 @@ async def run(
     limits: Limits,
     threads: int | None = None,
     enclose: Callable[[], None] = lambda: None,
+    before: float = 0.0,
     last: bool = False,
 ) -> Ended:
     """Run a program; OSError when it cannot be started.
 
     ``threads`` limits how many threads this user may have, ``enclose`` runs in the child just
-    before the program. The more processor time it has had, the more it stands back; with ``last``
-    everything else goes first from the beginning. Cancelling kills the program.
+    before the program. The more processor time it has had, the more it stands back: ``before``
+    are seconds that count as had already, with ``last`` everything else goes first from the beginning. Cancelling
+    kills the program.
     """
     began = time.monotonic()
     process = subprocess.Popen(  # noqa: ASYNC220, S603 # asyncio's waits for pipes that a grandchild may hold open; argv is ours
@@ -185,7 +193,7 @@ async def run(
         raise AssertionError("both streams are pipes")
     streams = (_Stream(process.stdout, limits.output_bytes), _Stream(process.stderr, limits.output_bytes))
     stopped: Stopped | None = None
-    standing_back = asyncio.create_task(_stand_back_more_and_more(process.pid, last=last))
+    standing_back = asyncio.create_task(_stand_back_more_and_more(process.pid, before, last=last))
     try:
         stopped = await _end(process.pid, streams, limits.seconds)
     finally:
@@ -201,16 +209,16 @@ async def run(
     return Ended(process.returncode, out, err, time.monotonic() - began, stopped)
 
 
-async def _stand_back_more_and_more(pid: int, *, last: bool) -> None:
-    """Look again and again how much a run has had."""
+async def _stand_back_more_and_more(pid: int, before: float, *, last: bool) -> None:
+    """Look again and again how much a run has had, with what others had before it."""
     if last:
         go_last(pid)
         return
-    nice = FIRST_NICENESS
+    nice = niceness(before)
     stand_back(pid, nice)
     while nice < LAST_NICENESS:
         await asyncio.sleep(_LOOK_AT_TIME)
-        nice = max(nice, niceness(_processor_seconds(pid)))
+        nice = max(nice, niceness(before + _processor_seconds(pid)))
         stand_back(pid, nice)
 
 

@@ -13,7 +13,14 @@ import time
 from pathlib import Path
 
 from gitops_bot.flux import protocol
-from gitops_bot.flux.process import adopt_orphans, close_memory, die_with_parent, kill_children, stand_back
+from gitops_bot.flux.process import (
+    adopt_orphans,
+    close_memory,
+    die_with_parent,
+    kill_children,
+    seconds_of_ended,
+    stand_back,
+)
 from gitops_bot.models.tree import Tree
 from gitops_bot.rules.fairness import FIRST_NICENESS, niceness
 from gitops_bot.runner.work import Workshop
@@ -141,7 +148,9 @@ def main() -> int:
     adopt_orphans()
     # The bot itself comes first, and other sessions before one that has had more than its part.
     stand_back(os.getpid(), FIRST_NICENESS)
-    signal.signal(signal.SIGPROF, lambda *_: stand_back(os.getpid(), niceness(time.process_time())))
+    signal.signal(
+        signal.SIGPROF, lambda *_: stand_back(os.getpid(), niceness(time.process_time() + seconds_of_ended()))
+    )
     signal.setitimer(signal.ITIMER_PROF, _LOOK_AT_TIME, _LOOK_AT_TIME)
     # Python's own memory, which files of a pull request fill too; flux gets a limit of its own.
     resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from gitops_bot.flux import command
 from gitops_bot.flux.api_reader import ApiReader, ApiUnreachableError, NotReadableError
 from gitops_bot.flux.landlock import Enclosure, enclosed
-from gitops_bot.flux.process import Ended, run, threads_of_this_user
+from gitops_bot.flux.process import Ended, run, seconds_of_ended, threads_of_this_user
 from gitops_bot.flux.protocol import Job, Look, Opening, Sight
 from gitops_bot.flux.run_folder import RunFolder, run_folder
 from gitops_bot.flux.trees import OddNameError, TreeOnDisk, odd_name
@@ -235,6 +235,8 @@ class Workshop:
                     limits=self._opening.limits,
                     threads=self._threads,
                     enclose=enclose,
+                    # Else a pull request with many runs would be at the front again with each of them.
+                    before=seconds_of_ended(),
                     last=prepared.job.last,
                 )
             )

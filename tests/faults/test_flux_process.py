@@ -5,6 +5,7 @@ import contextlib
 import os
 import resource
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from waiting import until
 
 from gitops_bot.flux.command import read_outcome
 from gitops_bot.flux.landlock import Enclosure, enclosed, level
-from gitops_bot.flux.process import Ended, Stopped, run
+from gitops_bot.flux.process import Ended, Stopped, run, seconds_of_ended
 from gitops_bot.flux.protocol import Limits
 from gitops_bot.models.changes import OutcomeStatus
 from gitops_bot.rules import fairness
@@ -312,6 +313,25 @@ async def test_a_run_stands_back_the_more_it_has_had(tmp_path: Path, monkeypatch
     finally:
         running.cancel()
         await asyncio.wait({running})
+
+
+async def test_what_others_had_before_it_counts(tmp_path: Path) -> None:
+    others = psutil.Process().children()
+    sleeping = run(["sleep", "1000"], folder=tmp_path, environment=ENVIRONMENT, limits=PATIENT, before=1000.0)
+    running = asyncio.create_task(sleeping)
+    try:
+        pid = (await started(others)).pid
+        await until(lambda: os.getpriority(os.PRIO_PROCESS, pid) == 19, "it stands back as far as can be", 5)
+        assert os.sched_getscheduler(pid) == os.SCHED_OTHER
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
+
+
+def test_what_ended_is_counted() -> None:
+    before = seconds_of_ended()
+    subprocess.run([sys.executable, "-c", "import time\nwhile time.process_time() < 0.3: pass"], check=True)
+    assert seconds_of_ended() - before >= 0.3
 
 
 async def test_what_took_long_before_goes_last_at_once(tmp_path: Path) -> None:

@@ -161,4 +161,4 @@ def test_a_newcomer_who_is_quick_never_waits_longer_than_a_run_may_take_undistur
 
 
 def test_whoever_has_used_more_stands_further_back() -> None:
-    assert [niceness(seconds) for seconds in (0.0, 0.4, 0.5, 1.5, 4.0, 100.0)] == [5, 5, 10, 15, 19, 19]
+    assert [niceness(seconds) for seconds in (0.0, 0.3, 0.4, 1.0, 3.0, 100.0)] == [5, 5, 10, 15, 19, 19]
