@@ -1,20 +1,21 @@
 """Times of day and days of the week, as several sections of the settings have them."""
 
 from datetime import time
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import model_validator
 
 from gitops_bot.config.section import Section
 
-DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+DAYS: tuple[str, ...] = get_args(Day)
 
 
 class TimesSettings(Section):
     """Days, and times of day in a zone."""
 
-    days: tuple[Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"], ...] = ()
+    days: tuple[Day, ...] = ()
     # Such as 22:00; both or none. An end before the start is on the next day.
     start: time | None = None
     end: time | None = None
