@@ -28,7 +28,7 @@ _PATIENCE = 90.0
 _TOKEN_SECONDS = 7 * 24 * 3600
 _FLUX_NAMESPACE = "flux-system"
 # For plain HTTP on this machine: to read whom the system trusts takes longer than the question.
-_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+TRUSTS_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 # What of kube-controller-manager is of use where no Pod runs.
 _CONTROLLERS = (
     "resourcequota-controller",
@@ -246,7 +246,7 @@ class Cluster:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(url, trust_env=False, verify=_NOBODY, timeout=2).status_code == httpx.codes.OK
+        return httpx.get(url, trust_env=False, verify=TRUSTS_NOBODY, timeout=2).status_code == httpx.codes.OK
     except httpx.TransportError:
         return False
 

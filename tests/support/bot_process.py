@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import ssl
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,11 +14,9 @@ from typing import Any
 import httpx
 import psutil
 
+from gitops_bot.sandbox.cluster import TRUSTS_NOBODY
 from gitops_bot.sandbox.fleet.checkout import Checkout, with_credentials
 from gitops_bot.sandbox.observer import Observer
-
-# To read whom the system trusts takes longer than what such a client is made for.
-_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class BotProcess:
@@ -203,7 +200,7 @@ async def clear_faults(origin: str) -> None:
 
 def plain_client(origin: str = "") -> httpx.AsyncClient:
     """Give a client for what speaks plain HTTP on this machine; ``origin`` comes before every path that it is asked."""
-    return httpx.AsyncClient(base_url=origin, trust_env=False, verify=_NOBODY)
+    return httpx.AsyncClient(base_url=origin, trust_env=False, verify=TRUSTS_NOBODY)
 
 
 def origin_of(url: str) -> str:

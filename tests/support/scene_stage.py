@@ -270,6 +270,7 @@ def wait_for(ready: Callable[[], Any], what: str, seconds: float = 60) -> Any:
         found = ready()
         if found:
             return found
+        # Each question costs the API server about as much as what is waited for.
         time.sleep(0.1)
     raise TimeoutError(f"not within {seconds:.0f} s: {what}")
 

@@ -92,9 +92,9 @@ def branches(folder: Path) -> dict[str, str]:
             if name.endswith(".lock"):
                 continue
             # Plain texts: a `Path` for each branch takes longer than reading it.
-            file = os.path.join(path, name)  # noqa: PTH118
+            file = os.path.join(path, name)  # noqa: PTH118 - a plain text
             # A ref may be deleted or packed while we look: then the packed one, or none, holds.
-            with suppress(FileNotFoundError), open(file, encoding="ascii") as content:  # noqa: PTH123
+            with suppress(FileNotFoundError), open(file, encoding="ascii") as content:  # noqa: PTH123 - a plain text
                 commit = content.read().strip()
                 if commit:
                     found[file.removeprefix(root)] = commit
